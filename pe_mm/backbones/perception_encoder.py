@@ -1,0 +1,368 @@
+"""Perception Encoder (arXiv 2504.13181) as an OpenMMLab backbone."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule, PretrainedInit
+from mmengine.registry import MODELS
+from timm.layers import (
+    AttentionPoolLatent,
+    PatchEmbed,
+    calculate_drop_path_rates,
+    trunc_normal_,
+)
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pe_mm.checkpoints import load_encoder_weights
+from pe_mm.layers import resolve_layers
+from pe_mm.variants import POOL_HEADS, Variant, resolve_variant
+
+from .block import NORM_EPS, Block, InPlaceGELU
+from .position import resize_position_embedding, rope_table
+
+
+@MODELS.register_module()
+class PerceptionEncoder(BaseModule):
+    """Encode an image and return the feature maps of chosen layers.
+
+    Features equal those of Meta's encoder at every image size. Blocks above the last
+    chosen layer, and norms and pooling that are not asked for, are never built.
+
+    Images are RGB, normalised with mean = std = 127.5 on 0-255 (0.5 on 0-1). Sides that
+    are no multiple of the patch are zero-padded right and bottom.
+
+    Args:
+        variant: A name of ``pe_mm.variants.VARIANTS``, or the fields of a custom
+            ``Variant`` as a dict.
+        out_indices: Layers to return: 0-based block ids in ascending order (negative
+            ids count from the end of the whole encoder), 'last', 'quarters' or 'all'.
+        patch_size: Patch side in pixels; None for the trained one. Weights of another
+            patch size are resampled when they are loaded.
+        output_class_token: Return (map, class token) pairs, as mmseg's DPTHead takes.
+        apply_final_norm: Apply PE-Core's final norm to the last block's output. All
+            other maps are the raw residual stream.
+        with_pooling: Build PE-Core's attention pooling for ``embed_image``.
+        pretrained: Load the variant's official weights in ``init_weights``; the same as
+            ``init_cfg=dict(type='Pretrained', checkpoint=<variant's weights>)``.
+        freeze: True freezes everything, n the embedding and the first n blocks: no
+            gradients, no stored activations, always in eval mode.
+        drop_path_rate: Stochastic depth, growing linearly from 0 at the first block to
+            this rate at the last one built; in [0, 1).
+        with_cp: Recompute each block's activations in the backward pass (non-reentrant
+            activation checkpointing).
+        init_cfg: mmengine's initialisation config. With ``type='Pretrained'`` the
+            weights go through ``pe_mm.checkpoints.load_encoder_weights``, strictly.
+
+    Attributes:
+        variant: The resolved ``Variant``.
+        embed_dims: Channels of each map.
+        out_channels: Channels of the maps, one entry per output.
+        out_indices: Resolved 0-based block ids, one per output.
+        patch_size: Patch side in pixels, the stride of the maps.
+
+    Raises:
+        ValueError: Unknown variant, impossible layers, or options the variant lacks.
+    """
+
+    _is_init: bool
+
+    def __init__(
+        self,
+        variant: str | Mapping[str, Any] | Variant,
+        out_indices: str | int | Sequence[int] = 'last',
+        *,
+        patch_size: int | None = None,
+        output_class_token: bool = False,
+        apply_final_norm: bool = False,
+        with_pooling: bool = False,
+        pretrained: bool = False,
+        freeze: bool | int = False,
+        drop_path_rate: float = 0.0,
+        with_cp: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        variant = resolve_variant(variant)
+        if pretrained:
+            init_cfg = _official_init_cfg(variant, init_cfg)
+        super().__init__(init_cfg)
+        self.variant = variant
+        self.out_indices = resolve_layers(out_indices, variant.depth)
+        self.embed_dims = width = variant.width
+        self.out_channels = (width,) * len(self.out_indices)
+        self.patch_size = variant.patch_size if patch_size is None else patch_size
+        self.output_class_token = output_class_token
+        self.apply_final_norm = apply_final_norm
+        self.with_pooling = with_pooling
+        self.with_cp = with_cp
+        self._check_options(drop_path_rate)
+
+        self.patch_embed = PatchEmbed(
+            img_size=None,
+            patch_size=self.patch_size,
+            embed_dim=width,
+            bias=False,
+            dynamic_img_pad=True,
+        )
+        tokens = variant.grid_size**2 + int(variant.class_token)
+        self.pos_embed = nn.Parameter(torch.empty(1, tokens, width))
+        self.cls_token = (
+            nn.Parameter(torch.empty(1, 1, width)) if variant.class_token else None
+        )
+        self.norm_pre = nn.LayerNorm(width, eps=NORM_EPS)
+        depth = self.out_indices[-1] + 1
+        rates: Any = calculate_drop_path_rates(drop_path_rate, depth)
+        self.blocks = nn.ModuleList(Block(variant, drop_path=rate) for rate in rates)
+        if apply_final_norm or with_pooling:
+            self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        if with_pooling:
+            self._build_pooling()
+        self._initialize()
+        self._frozen_parts: list[nn.Module] = []
+        self._freeze(freeze)
+        self._missing_weights = _pretrained_cfg(self.init_cfg)
+
+    def forward(
+        self, image: Tensor
+    ) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...]:
+        """Return the maps of ``out_indices``.
+
+        Args:
+            image: (B, 3, H, W), RGB, mean = std = 0.5 of the 0-1 range; any H and W
+                of at least one patch.
+
+        Returns:
+            One (B, C, ceil(H / patch), ceil(W / patch)) map per output; with
+            ``output_class_token`` one (map, (B, C) class token) pair per output.
+
+        Raises:
+            ValueError: Not a float image of three channels, or smaller than a patch.
+            RuntimeError: The configured weights have not been loaded.
+        """
+        tokens, grid = self._encode(image)
+        outputs = [self._to_map(x, grid) for x in tokens]
+        if not self.output_class_token:
+            return tuple(outputs)
+        return tuple((map_, x[:, 0]) for map_, x in zip(outputs, tokens, strict=True))
+
+    def embed_image(self, image: Tensor) -> Tensor:
+        """Return the pooled image embedding (PE-Core's CLIP feature, not normalised).
+
+        Args:
+            image: As in ``forward``.
+
+        Returns:
+            (B, embed_dim); (B, C) for a variant without a projection.
+
+        Raises:
+            ValueError: The encoder was built without ``with_pooling=True``.
+        """
+        if not self.with_pooling:
+            raise ValueError(
+                'this encoder has no pooling; build it with with_pooling=True'
+            )
+        last = self._encode(image)[0][-1]
+        normed = last if self.apply_final_norm else self.norm(last)
+        return self.head(self.attn_pool(normed))
+
+    def _encode(self, image: Tensor) -> tuple[list[Tensor], tuple[int, int]]:
+        self._check_image(image)
+        tokens = []
+        with _no_grad_if(self.frozen_blocks > 0):
+            x, grid = self._embed(image)
+            rope = rope_table(
+                grid,
+                self.variant.head_dim,
+                class_token=self.variant.class_token,
+                device=x.device,
+            )
+        for index, block in enumerate(self.blocks):
+            with _no_grad_if(index < self.frozen_blocks):
+                if self.with_cp and self.training and torch.is_grad_enabled():
+                    x = checkpoint(block, x, rope, use_reentrant=False)
+                else:
+                    x = block(x, rope)
+            if index in self.out_indices:
+                tokens.append(x)
+        if self.apply_final_norm:
+            tokens[-1] = self.norm(tokens[-1])
+        return tokens, grid
+
+    def _embed(self, image: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        height, width = image.shape[-2:]
+        grid = self.patch_embed.dynamic_feat_size((height, width))
+        x = self.patch_embed(image)
+        if self.cls_token is not None:
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
+        x = x + resize_position_embedding(
+            self.pos_embed, grid, class_token=self.variant.class_token
+        )
+        return self.norm_pre(x), grid
+
+    def _to_map(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        patches = x[:, int(self.variant.class_token) :]
+        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+
+    def _check_image(self, image: Tensor) -> None:
+        if self._missing_weights is not None:
+            raise RuntimeError(
+                f'the weights {self._missing_weights["checkpoint"]!r} are configured '
+                'but not loaded: call init_weights() (mmengine does it before '
+                'training) or load a checkpoint first'
+            )
+        if image.dim() != 4 or image.shape[1] != 3:
+            raise ValueError(
+                'image must have the shape (batch, 3, height, width), RGB; '
+                f'got {tuple(image.shape)}'
+            )
+        weight = self.patch_embed.proj.weight
+        if not image.is_floating_point():
+            raise ValueError(
+                f'image must be {weight.dtype}, got {image.dtype}; '
+                'normalise 0-255 RGB first: (image - 127.5) / 127.5'
+            )
+        if image.dtype != weight.dtype and not torch.is_autocast_enabled(
+            image.device.type
+        ):
+            raise ValueError(
+                f'image is {image.dtype}, the weights are {weight.dtype}; '
+                'convert the image, or run under torch.autocast'
+            )
+        if min(image.shape[-2:]) < self.patch_size:
+            raise ValueError(
+                f'image of {image.shape[-2]} x {image.shape[-1]} px is smaller than '
+                f'a patch of {self.patch_size} px; resize it'
+            )
+
+    def init_weights(self) -> None:
+        """Load the configured weights, or initialise as mmengine does.
+
+        Raises:
+            pe_mm.checkpoints.CheckpointError: The weights do not fit this encoder.
+        """
+        cfg = _pretrained_cfg(self.init_cfg)
+        if cfg is None:
+            super().init_weights()
+        elif not self._is_init:
+            load_encoder_weights(self, cfg['checkpoint'], prefix=cfg.get('prefix'))
+            self._is_init = True
+
+    def train(self, mode: bool = True) -> 'PerceptionEncoder':
+        """Set training mode; what is frozen stays in eval mode."""
+        super().train(mode)
+        for part in self._frozen_parts:
+            part.eval()
+        return self
+
+    def _build_pooling(self) -> None:
+        width, embed_dim = self.variant.width, self.variant.embed_dim
+        norm: Any = partial(nn.LayerNorm, eps=NORM_EPS)
+        self.attn_pool = AttentionPoolLatent(
+            width,
+            num_heads=POOL_HEADS,
+            norm_layer=norm,
+            act_layer=InPlaceGELU,
+        )
+        self.head = nn.Linear(width, embed_dim) if embed_dim else nn.Identity()
+
+    def _initialize(self) -> None:
+        """Initialise for training from scratch, as timm's EVA models do."""
+        trunc_normal_(self.pos_embed, std=0.02)
+        if self.cls_token is not None:
+            trunc_normal_(self.cls_token, std=0.02)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+        # Keep the residual stream's variance level over the depth.
+        with torch.no_grad():
+            for index in range(len(self.blocks)):
+                scale = (2.0 * (index + 1)) ** 0.5
+                for name in ('attn.proj', 'mlp.fc2'):
+                    self.get_parameter(f'blocks.{index}.{name}.weight').div_(scale)
+
+    def _freeze(self, freeze: bool | int) -> None:
+        depth = len(self.blocks)
+        if not 0 <= freeze <= depth:
+            raise ValueError(
+                f'freeze={freeze!r} is impossible: {depth} blocks are built; use True '
+                f'for the whole encoder, 1..{depth} for the first blocks, or False'
+            )
+        self.frozen_blocks = depth if freeze is True else int(freeze)
+        if freeze is True:
+            self._frozen_parts = list(self.children())
+        elif freeze:
+            self._frozen_parts = [
+                self.patch_embed,
+                self.norm_pre,
+                *self.blocks[:freeze],
+            ]
+        if freeze:
+            self.pos_embed.requires_grad_(False)
+            if self.cls_token is not None:
+                self.cls_token.requires_grad_(False)
+        for part in self._frozen_parts:
+            part.requires_grad_(False)
+
+    def _check_options(self, drop_path_rate: float) -> None:
+        variant, last = self.variant, self.variant.depth - 1
+        if not isinstance(self.patch_size, int) or self.patch_size < 1:
+            raise ValueError(f'patch_size must be an int >= 1, got {self.patch_size!r}')
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f'drop_path_rate must be in [0, 1), got {drop_path_rate}')
+        if self.output_class_token and not variant.class_token:
+            raise ValueError(
+                f'{variant.name} has no class token; leave output_class_token out'
+            )
+        if self.apply_final_norm and not variant.final_norm:
+            raise ValueError(
+                f'{variant.name} has no final norm (only PE-Core has); '
+                'leave apply_final_norm out'
+            )
+        if self.with_pooling and variant.pool is None:
+            raise ValueError(
+                f'{variant.name} has no pooling (only PE-Core has); '
+                'leave with_pooling out'
+            )
+        if (self.apply_final_norm or self.with_pooling) and (
+            self.out_indices[-1] != last
+        ):
+            raise ValueError(
+                'the final norm and the pooling follow the last block, so out_indices '
+                f'must end with {last}, got {self.out_indices}'
+            )
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        if f'{prefix}pos_embed' in state_dict:
+            # Loaded weights must survive a later init_weights().
+            self._missing_weights = None
+            self._is_init = True
+
+
+def _no_grad_if(frozen: bool) -> AbstractContextManager:
+    return torch.no_grad() if frozen else nullcontext()
+
+
+def _pretrained_cfg(init_cfg: dict | list[dict] | None) -> dict | None:
+    cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
+    for cfg in cfgs:
+        if cfg.get('type') in ('Pretrained', PretrainedInit):
+            return cfg
+    return None
+
+
+def _official_init_cfg(variant: Variant, init_cfg: Any) -> dict:
+    if init_cfg is not None:
+        raise ValueError(
+            'pretrained=True and init_cfg both say where weights come from; pass one'
+        )
+    if variant.weights is None:
+        raise ValueError(
+            'pretrained=True needs an official variant, a custom one has no weights; '
+            "pass init_cfg=dict(type='Pretrained', checkpoint=...)"
+        )
+    return {'type': 'Pretrained', 'checkpoint': variant.weights}

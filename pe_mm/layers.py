@@ -1,0 +1,73 @@
+"""Layer numbering: one resolver for everything that names layers."""
+
+import operator
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+
+def resolve_layers(layers: str | int | Sequence[int], depth: int) -> tuple[int, ...]:
+    """Resolve a layer choice to sorted, unique, 0-based block ids.
+
+    Papers count from 1: "layer 41" of PE-Core G is block 40.
+
+    Args:
+        layers: 'last', 'quarters' (the ends of the four quarters of the depth: 2, 5, 8,
+            11 of 12), 'all', one block id, or a sequence of ids in ascending order;
+            negative ids count from the end.
+        depth: Number of blocks of the whole encoder.
+
+    Raises:
+        ValueError: Unknown word, no layer, an id that does not exist, duplicate ids, or
+            ids that are not ascending.
+        TypeError: An id is not an integer.
+    """
+    if isinstance(layers, str):
+        return _resolve_word(layers, depth)
+    ids = [layers] if isinstance(layers, SupportsIndex) else list(layers)
+    if not ids:
+        raise ValueError("no layer given; pass block ids, 'last', 'quarters' or 'all'")
+    resolved = tuple(_resolve_id(layer, depth) for layer in ids)
+    wanted = tuple(sorted(set(resolved)))
+    if len(wanted) < len(resolved):
+        raise ValueError(
+            f'layers {tuple(ids)} name a block more than once (blocks {resolved}); '
+            f'use {wanted}'
+        )
+    if wanted != resolved:
+        raise ValueError(
+            f'layers {tuple(ids)} are not in ascending order (blocks {resolved}); '
+            f'use {wanted}: outputs always come in the order of the depth'
+        )
+    return resolved
+
+
+def _resolve_word(word: str, depth: int) -> tuple[int, ...]:
+    if word == 'last':
+        return (depth - 1,)
+    if word == 'all':
+        return tuple(range(depth))
+    if word == 'quarters':
+        if depth < 4:
+            raise ValueError(
+                f"'quarters' needs at least 4 blocks, the encoder has {depth}; "
+                "use 'all' or ids"
+            )
+        return tuple(depth * quarter // 4 - 1 for quarter in (1, 2, 3, 4))
+    raise ValueError(
+        f"unknown layer choice {word!r}; use 'last', 'quarters', 'all' or block ids"
+    )
+
+
+def _resolve_id(layer: SupportsIndex, depth: int) -> int:
+    if isinstance(layer, bool):
+        raise TypeError(f'a layer is an integer block id, got {layer!r}')
+    try:
+        index = operator.index(layer)
+    except TypeError:
+        raise TypeError(f'a layer is an integer block id, got {layer!r}') from None
+    if not -depth <= index < depth:
+        raise ValueError(
+            f'layer {index} does not exist: the encoder has blocks 0..{depth - 1} '
+            f'(counted from 0; -1 is the last)'
+        )
+    return index % depth
