@@ -1,0 +1,124 @@
+"""Convert a checkpoint's encoder between Meta's layout, timm's and ours."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+
+from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
+from pe_mm.checkpoints.errors import CheckpointError, listing
+from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
+from pe_mm.checkpoints.loading import check_family
+from pe_mm.checkpoints.rename_rules import RULES, ours_to_meta
+
+Target = Literal['meta', 'timm', 'ours']
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted state dict and where each of its tensors came from.
+
+    Attributes:
+        tensors: New name -> tensor, views of the old ones where possible.
+        origin: New name -> names in the checkpoint.
+        skipped: Name in the checkpoint -> why it has no place in an encoder.
+        layout: The layout that was found.
+        variants: Official variants of this architecture; several only where nothing but
+            the training differs.
+    """
+
+    tensors: dict[str, Tensor]
+    origin: dict[str, tuple[str, ...]]
+    skipped: dict[str, str]
+    layout: Layout
+    variants: list[str]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one JSON-able row per tensor: its names, shape and dtype."""
+        for name, tensor in self.tensors.items():
+            yield {
+                'from': list(self.origin[name]),
+                'to': name,
+                'shape': list(tensor.shape),
+                'dtype': str(tensor.dtype).removeprefix('torch.'),
+            }
+
+
+def convert_state_dict(
+    checkpoint: Mapping[str, Any], to: Target, *, prefix: str | None = None
+) -> Conversion:
+    """Rename a checkpoint's encoder; every value and dtype stays.
+
+    Names lose their prefix. What is outside the encoder (text tower, detector) and
+    computed RoPE tables are left out and listed.
+
+    Args:
+        checkpoint: A state dict in any layout, container and prefix that
+            ``load_encoder_weights`` takes.
+        to: 'meta', 'timm' or 'ours' (the same names as timm's).
+        prefix: What the encoder's names start with, where there are several encoders.
+
+    Raises:
+        CheckpointError: There is no encoder, it is incomplete or has unknown tensors,
+            or its head has a bias, which Meta's layout has no place for.
+    """
+    if to not in ('meta', 'timm', 'ours'):
+        raise ValueError(f"to must be 'meta', 'timm' or 'ours', got {to!r}")
+    found = find_encoder(checkpoint, prefix)
+    ours = found.in_our_names()
+    skipped, unknown = dict(found.outside), []
+    for key in ours.unknown:
+        if ROPE_BUFFER.fullmatch(key):
+            skipped[found.prefix + key] = 'RoPE table, computed'
+        else:
+            unknown.append(found.prefix + key)
+    if unknown:
+        raise CheckpointError(
+            f'{len(unknown)} names that no Perception Encoder has: {listing(unknown)}'
+        )
+    check_complete(ours.tensors)
+    check_family('the checkpoint', ours.tensors, found.layout, with_pool=False)
+    architecture = Architecture.of_weights(ours.tensors)
+    variants = architecture.variants() if architecture else []
+    tensors, origin = ours.tensors, ours.origin
+    if to == 'meta':
+        meta = ours_to_meta(tensors)
+        tensors = meta.tensors
+        origin = {
+            name: tuple(dict.fromkeys(old for key in keys for old in origin[key]))
+            for name, keys in meta.origin.items()
+        }
+    origin = {
+        name: tuple(found.prefix + key for key in keys) for name, keys in origin.items()
+    }
+    return Conversion(tensors, origin, skipped, found.layout, variants)
+
+
+def check_complete(tensors: Mapping[str, Tensor]) -> None:
+    """Check that weights in our names are a whole encoder.
+
+    A part that some encoders lack (class token, LayerScale, final norm, pooling, head)
+    may be absent as a whole.
+
+    Raises:
+        CheckpointError: Tensors are absent; the message names them.
+    """
+    depth = count_blocks(tensors)
+    in_blocks = {key.split('.', 2)[2] for key in tensors if block_of(key) is not None}
+    expected = [f'blocks.{i}.{name}' for i in range(depth) for name in in_blocks]
+    for rule in RULES:
+        for template in rule.ours:
+            part = template.split('.')[0]
+            needed = part in ('pos_embed', 'patch_embed', 'norm_pre') or (
+                part in ('norm', 'attn_pool', 'head')
+                and any(key.startswith(f'{part}.') for key in tensors)
+            )
+            if needed:
+                leaves = ('weight', 'bias') if '{leaf}' in template else ('',)
+                expected += (template.format(leaf=leaf) for leaf in leaves)
+    absent = [key for key in expected if key not in tensors]
+    if absent:
+        raise CheckpointError(
+            f'incomplete weights: {len(absent)} tensors are absent: {listing(absent)}'
+        )

@@ -1,0 +1,317 @@
+"""Load weights into an encoder: all of them, or an error that names what differs."""
+
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+from mmengine.logging import print_log
+from timm.layers import resample_patch_embed
+from torch import Tensor
+
+from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
+from pe_mm.checkpoints.errors import CheckpointError, listing
+from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
+from pe_mm.checkpoints.reading import Source, read_checkpoint
+from pe_mm.checkpoints.rename_rules import meta_name
+from pe_mm.variants import Variant
+
+if TYPE_CHECKING:
+    from pe_mm.backbones import PerceptionEncoder
+
+PATCH_KERNEL = 'patch_embed.proj.weight'
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes:
+        source: The path or address, or 'the state dict'.
+        layout: The names found: 'meta', or 'timm' (which is also ours).
+        prefix: What the encoder's names start with in the checkpoint.
+        loaded: Number of the encoder's tensors, every one of them loaded.
+        skipped: Name in the checkpoint -> why the encoder has no use for it.
+        resampled: Name of ours -> how its tensor was changed to fit.
+        warnings: What looks wrong although every tensor fits.
+    """
+
+    source: str
+    layout: Layout
+    prefix: str
+    loaded: int
+    skipped: dict[str, str] = field(default_factory=dict)
+    resampled: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        return json.dumps(asdict(self), indent=2)
+
+    def __str__(self) -> str:
+        """Sum it up in a few lines for the log."""
+        under = f' under {self.prefix!r}' if self.prefix else ''
+        lines = [
+            f'loaded {self.loaded} tensors from {self.source} '
+            f'({self.layout} names{under}), none missing'
+        ]
+        lines += [f'{name}: {change}' for name, change in self.resampled.items()]
+        for reason, count in Counter(self.skipped.values()).items():
+            names = (name for name, why in self.skipped.items() if why == reason)
+            lines.append(f'skipped {count} ({reason}): {listing(names, 3)}')
+        return '\n  '.join(lines)
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """Checked tensors, ready to be copied into an encoder.
+
+    Attributes:
+        tensors: Name of ours -> tensor of the encoder's shape, for every parameter.
+        report: What the load will have done.
+    """
+
+    tensors: dict[str, Tensor]
+    report: LoadReport
+
+
+def load_encoder_weights(
+    encoder: 'PerceptionEncoder', source: Source, *, prefix: str | None = None
+) -> LoadReport:
+    """Load weights into an encoder, completely or not at all.
+
+    The layout (Meta's, timm's, ours), containers and prefixes are found out by the
+    names. Every parameter of the encoder must be in the checkpoint with its shape, and
+    every tensor of the checkpoint's encoder must be used, but for these, which are
+    logged: pooling, head and final norm where the encoder was built without; blocks
+    above its last one; RoPE tables, which are computed; and what is outside the encoder
+    (text tower, detector neck and heads). A patch kernel of another size is resampled.
+
+    Weights of another variant are an error. Where a file fits tensor by tensor but has
+    a pooling or final norm that the variant has not, the load warns: a student may well
+    start from PE-Core.
+
+    Args:
+        encoder: The encoder; its dtype and device stay.
+        source: A path, an ``hf://owner/repo/file`` address, or a state dict.
+        prefix: What the encoder's names start with in the checkpoint, where it holds
+            several encoders; None to find it.
+
+    Returns:
+        What was loaded, skipped and resampled.
+
+    Raises:
+        CheckpointError: The source cannot be read, or does not fit; nothing is loaded.
+    """
+    plan = plan_load(encoder, source, prefix=prefix)
+    on_meta = [name for name, p in encoder.state_dict().items() if p.is_meta]
+    if on_meta:
+        raise CheckpointError(
+            f'the encoder is on the meta device ({listing(on_meta, 3)}) and can hold '
+            "no weights; call encoder.to_empty(device='cpu') first"
+        )
+    _check_finite(encoder, plan)
+    encoder.load_state_dict(plan.tensors, strict=True)
+    print_log(str(plan.report), logger='current')
+    for warning in plan.report.warnings:
+        print_log(warning, logger='current', level=logging.WARNING)
+    return plan.report
+
+
+def plan_load(
+    encoder: 'PerceptionEncoder', source: Source, *, prefix: str | None = None
+) -> LoadPlan:
+    """Check that weights fit an encoder, without changing it.
+
+    Args:
+        encoder: As in ``load_encoder_weights``; it may be on the meta device.
+        source: As in ``load_encoder_weights``.
+        prefix: As in ``load_encoder_weights``.
+
+    Raises:
+        CheckpointError: The source cannot be read, or does not fit.
+    """
+    found = find_encoder(read_checkpoint(source), prefix)
+    name = 'the state dict' if isinstance(source, Mapping) else os.fspath(source)
+    renamed = found.in_our_names()
+    tensors, wanted, variant = renamed.tensors, encoder.state_dict(), encoder.variant
+    skipped, unexpected = dict(found.outside), list[str]()
+    for key in (*tensors, *renamed.unknown):
+        if key not in wanted:
+            names = [found.prefix + old for old in renamed.origin.get(key, (key,))]
+            reason = _reason_to_skip(key, wanted, variant)
+            if reason is None:
+                unexpected += names
+            else:
+                skipped |= dict.fromkeys(names, reason)
+    used = {key: tensors[key] for key in wanted if key in tensors}
+    resampled = _resample_patch_kernel(used, wanted)
+    shown = _both_names if found.layout == 'meta' else str
+    misshapen = [
+        f'{shown(key)} is {_shape(tensor)} and must be {_shape(wanted[key])}'
+        for key, tensor in used.items()
+        if tensor.shape != wanted[key].shape
+    ]
+    problems = {
+        'missing': [shown(key) for key in wanted if key not in tensors],
+        'unexpected': list(dict.fromkeys(unexpected)),
+        'misshapen': misshapen,
+    }
+    architecture = Architecture.of_weights(tensors)
+    if any(problems.values()):
+        told = (f'{len(n)} {kind}: {listing(n)}' for kind, n in problems.items() if n)
+        raise CheckpointError(
+            f'{name} does not fit the encoder ({variant.name}); {"; ".join(told)}'
+            f'{_hint(architecture, variant)}'
+        )
+    check_family(name, tensors, found.layout, with_pool=variant.pool is not None)
+    warnings = tuple(_doubts(name, tensors, architecture, wanted, variant))
+    report = LoadReport(
+        name, found.layout, found.prefix, len(used), skipped, resampled, warnings
+    )
+    return LoadPlan(used, report)
+
+
+def _reason_to_skip(
+    key: str, wanted: Mapping[str, Tensor], variant: Variant
+) -> str | None:
+    """Return why an encoder was built without a parameter; None for no good reason."""
+    if ROPE_BUFFER.fullmatch(key):
+        return 'RoPE table, computed'
+    block = block_of(key)
+    if block is not None:
+        above = count_blocks(wanted) <= block < variant.depth
+        return 'block above the last one built' if above else None
+    if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:
+        return 'pooling head, not built'
+    if key.startswith(('norm.', 'fc_norm.')) and 'norm.weight' not in wanted:
+        return 'final norm, not built'
+    return None
+
+
+def _resample_patch_kernel(
+    tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Replace a patch kernel of another size in ``tensors``; return what was done."""
+    if PATCH_KERNEL not in tensors:
+        return {}
+    kernel, (*channels, height, width) = (
+        tensors[PATCH_KERNEL],
+        wanted[PATCH_KERNEL].shape,
+    )
+    if list(kernel.shape[:2]) != channels or kernel.dim() != 4:
+        return {}
+    if kernel.shape[2:] == (height, width):
+        return {}
+    tensors[PATCH_KERNEL] = resample_patch_embed(kernel.float(), [height, width])
+    old = f'{kernel.shape[2]}x{kernel.shape[3]}'
+    return {PATCH_KERNEL: f'patch kernel resampled from {old} to {height}x{width}'}
+
+
+def _hint(architecture: Architecture | None, variant: Variant) -> str:
+    if architecture is None or architecture == Architecture.of_variant(variant):
+        return ''
+    names = architecture.variants()
+    if names:
+        return (
+            f'. These look like {" or ".join(names)} weights ({architecture}); '
+            f'build the encoder with variant={names[0]!r}'
+        )
+    own = Architecture.of_variant(variant)
+    fix = ''
+    if replace(architecture, cells=own.cells) == own:
+        size = round(architecture.cells**0.5) * architecture.patch_size
+        fix = f'; a custom variant with image_size={size} takes them'
+    return f'. The weights have {architecture}; {variant.name} has {own}{fix}'
+
+
+def check_family(
+    name: str, tensors: Mapping[str, Tensor], layout: Layout, *, with_pool: bool
+) -> None:
+    """Refuse OpenAI's CLIP, whose names and shapes are PE-Core's but for the pooling.
+
+    Args:
+        name: The source, for the message.
+        tensors: The weights in our names.
+        layout: The layout they came in. In timm's a classifier is named like the
+            projection, so that only a variant with pooling tells them apart.
+        with_pool: Whether the weights should have PE-Core's pooling.
+
+    Raises:
+        CheckpointError: There is a projection without attention pooling.
+    """
+    projected = 'head.weight' in tensors and 'attn_pool.latent' not in tensors
+    if projected and (layout == 'meta' or with_pool):
+        raise CheckpointError(
+            f'{name} has a projection but no attention pooling, as the image towers of '
+            "other CLIP models (OpenAI's); they are no Perception Encoders although "
+            'the names agree. If these are, leave the projection out of the state dict'
+        )
+
+
+def _doubts(
+    name: str,
+    tensors: Mapping[str, Tensor],
+    architecture: Architecture | None,
+    wanted: Mapping[str, Tensor],
+    variant: Variant,
+) -> Iterator[str]:
+    """Yield what looks like another variant although every tensor fits.
+
+    Raises:
+        CheckpointError: Another official variant fits exactly, and the weights were not
+            saved from an encoder cut as this one.
+    """
+    own = Architecture.of_variant(variant)
+    others = architecture.variants() if architecture and architecture != own else []
+    if architecture and others:
+        names = ' or '.join(others)
+        if architecture.depth not in (own.depth, count_blocks(wanted)):
+            raise CheckpointError(
+                f'{name} fits the blocks built of {variant.name}, but these look like '
+                f'{names} weights ({architecture}); build that variant'
+            )
+        yield f'{name} looks like {names} weights, loaded into {variant.name}'
+    extra = [
+        part
+        for part, key, has in (
+            ('an attention pooling', 'attn_pool.latent', variant.pool is not None),
+            ('a final norm', 'norm.weight', variant.final_norm),
+        )
+        if key in tensors and not has
+    ]
+    if extra:
+        yield (
+            f'{name} has {" and ".join(extra)}, which {variant.name} does not have '
+            '(PE-Core has): it was trained as another kind of encoder'
+        )
+
+
+def _check_finite(encoder: 'PerceptionEncoder', plan: LoadPlan) -> None:
+    """Refuse values that are, or in the encoder's dtype become, NaN or infinite."""
+    bad = []
+    for key, parameter in encoder.state_dict().items():
+        tensor = plan.tensors[key]
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f'{key} in {plan.report.source} is {tensor.dtype}; weights must be '
+                'floating point, quantised ones cannot be loaded'
+            )
+        if not torch.isfinite(tensor.to(parameter.dtype)).all():
+            bad.append(f'{key} (as {parameter.dtype})')
+    if bad:
+        raise CheckpointError(
+            f'{plan.report.source} holds NaN or infinite values in {listing(bad)}'
+        )
+
+
+def _both_names(key: str) -> str:
+    return f'{key} (in the file {meta_name(key)})'
+
+
+def _shape(tensor: Tensor) -> str:
+    return '(' + ', '.join(map(str, tensor.shape)) + ')'

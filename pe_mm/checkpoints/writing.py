@@ -1,0 +1,77 @@
+"""Write files so that they appear complete or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pe_mm.checkpoints.errors import CheckpointError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place on success.
+
+    Raises:
+        CheckpointError: The file cannot be written; nothing is left behind.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+        os.close(handle)
+        yield Path(temporary)
+        with open(temporary, 'rb') as file:
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        # mkstemp's files are private; give the rights that open() would have given.
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    # A full disk is a RuntimeError in torch's writer.
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().split('\n')[0]
+        raise CheckpointError(f'could not write {path}: {reason}') from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def save_checkpoint(
+    path: Path, tensors: Mapping[str, Tensor], *, meta: Mapping[str, Any] | None = None
+) -> None:
+    """Write tensors as safetensors or with torch.save, by the suffix.
+
+    Args:
+        path: File to write; missing folders are made, an existing file is replaced.
+        tensors: Name -> tensor.
+        meta: Facts about the weights. With them a torch file holds
+            ``{'state_dict': ..., 'meta': ...}`` and a safetensors file has them in its
+            header; without them it holds the tensors alone.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
+    owned = {name: _own_memory(tensor) for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        if path.suffix == '.safetensors':
+            facts = {key: str(value) for key, value in (meta or {}).items()}
+            save_file(owned, temporary, metadata={'format': 'pt', **facts})
+        elif meta is None:
+            torch.save(owned, temporary)
+        else:
+            torch.save({'state_dict': owned, 'meta': dict(meta)}, temporary)
+
+
+def _own_memory(tensor: Tensor) -> Tensor:
+    """Return the tensor with a storage of its own size: torch.save writes storages."""
+    tensor = tensor.detach().contiguous()
+    shared = tensor.untyped_storage().nbytes() != tensor.nbytes
+    return tensor.clone() if shared else tensor

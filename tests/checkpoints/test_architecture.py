@@ -1,0 +1,35 @@
+import torch
+
+from pe_mm.backbones import PerceptionEncoder
+from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
+from pe_mm.variants import VARIANTS
+
+
+def test_variants__every_official_one__is_told_by_its_weights():
+    for name, variant in VARIANTS.items():
+        with torch.device('meta'):
+            weights = PerceptionEncoder(variant).state_dict()
+        told = Architecture.of_weights(weights)
+        assert told == Architecture.of_variant(variant)
+        same = {name.removesuffix('-Tiling'), name.removesuffix('-Tiling') + '-Tiling'}
+        assert set(told.variants()) == same & set(VARIANTS)
+
+
+def test_of_weights__names_of_another_model__is_none():
+    assert Architecture.of_weights({'fc.weight': torch.zeros(1)}) is None
+
+
+def test_description__nocls_giant__names_what_differs_between_variants():
+    text = str(Architecture.of_variant(VARIANTS['PE-Spatial-G14-448']))
+    assert text == (
+        'width 1536, 50 blocks, patch 14, 32x32 positions, '
+        'no class token, with LayerScale'
+    )
+
+
+def test_count_blocks__gaps__counts_to_the_highest():
+    tensor = torch.zeros(1)
+    assert count_blocks({'blocks.0.gamma_1': tensor, 'blocks.11.gamma_1': tensor}) == 12
+    assert count_blocks({'norm.weight': tensor}) == 0
+    assert block_of('blocks.3.gamma_1') == 3
+    assert block_of('attn_pool.blocks.3.x') is None

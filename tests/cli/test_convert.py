@@ -1,0 +1,176 @@
+import argparse
+import json
+
+import pytest
+import torch
+from helpers import golden
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import pe_mm
+from pe_mm.backbones import PerceptionEncoder
+from pe_mm.checkpoints import CheckpointError, read_checkpoint
+from pe_mm.checkpoints.rename_rules import meta_to_ours
+from pe_mm.cli import convert
+
+CASES = ['core_cls', 'spatial_cls_patch16', 'spatial_nocls_layerscale']
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    return convert.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def assert_same(tensors, expected):
+    assert set(tensors) == set(expected)
+    for key, tensor in expected.items():
+        torch.testing.assert_close(tensors[key], tensor, rtol=0, atol=0)
+
+
+@pytest.fixture
+def official(tmp_path):
+    """Return a file with the names and shapes of PE-Spatial-T16-512."""
+    with torch.device('meta'):
+        state = PerceptionEncoder('PE-Spatial-T16-512').state_dict()
+    zeros = {key: torch.zeros(tensor.shape) for key, tensor in state.items()}
+    torch.save(zeros, tmp_path / 'official.pt')
+    return tmp_path / 'official.pt'
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Return a file in Meta's layout: whole CLIP, as PE-Core's releases are."""
+    state = {f'visual.{key}': tensor for key, tensor in golden('core_cls')[1].items()}
+    text = {
+        'token_embedding.weight': torch.zeros(3, 2),
+        'transformer.resblocks.0.ln_1.bias': torch.zeros(2),
+        'positional_embedding': torch.zeros(4, 2),
+        'logit_scale': torch.tensor(1.0),
+    }
+    torch.save(state | text, tmp_path / 'meta.pt')
+    return tmp_path / 'meta.pt'
+
+
+@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize(
+    ('to', 'suffix'),
+    [('timm', 'safetensors'), ('timm', 'pth'), ('ours', 'pt'), ('ours', 'safetensors')],
+)
+def test_convert__meta_and_back__gives_the_same_bits(tmp_path, case, to, suffix):
+    state = golden(case)[1]
+    torch.save({'state_dict': state}, tmp_path / 'meta.pt')
+    there, back = tmp_path / f'there.{suffix}', tmp_path / 'back.pt'
+    assert run(tmp_path / 'meta.pt', there, '--to', to) == 0
+    assert run(there, back, '--to', 'meta') == 0
+    assert_same(read_checkpoint(back), state)
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_convert__timm_and_back__gives_the_same_bits(tmp_path, case):
+    ours = meta_to_ours(golden(case)[1]).tensors
+    save_file(
+        {key: t.contiguous() for key, t in ours.items()}, tmp_path / 'a.safetensors'
+    )
+    run(tmp_path / 'a.safetensors', tmp_path / 'meta.pt', '--to', 'meta')
+    run(tmp_path / 'meta.pt', tmp_path / 'b.safetensors', '--to', 'timm')
+    assert_same(load_file(tmp_path / 'b.safetensors'), ours)
+
+
+def test_convert__whole_clip__reports_every_tensor_and_the_text_tower(
+    weights, tmp_path, capsys
+):
+    out, report = tmp_path / 'out.pt', tmp_path / 'report.json'
+    run(weights, out, '--report', report)
+    content, told = read_checkpoint(out), json.loads(report.read_text())
+    assert_same(content['state_dict'], meta_to_ours(golden('core_cls')[1]).tensors)
+    assert content['meta'] == {
+        'source': str(weights),
+        'source_layout': 'meta',
+        'layout': 'ours',
+        'variant': '',
+        'pe_mm_version': pe_mm.__version__,
+    }
+    assert told['skipped']['logit_scale'] == 'text tower'
+    assert len(told['skipped']) == 4
+    assert [row['to'] for row in told['tensors']] == list(content['state_dict'])
+    assert told['tensors'][0] == {
+        'from': ['visual.class_embedding'],
+        'to': 'cls_token',
+        'shape': [1, 1, 64],
+        'dtype': 'float32',
+    }
+    assert "94 tensors in the layout 'ours', from 'meta'" in capsys.readouterr().out
+
+
+def test_convert__ours_as_safetensors__keeps_the_facts_in_the_header(weights, tmp_path):
+    run(weights, tmp_path / 'out.safetensors')
+    with safe_open(tmp_path / 'out.safetensors', framework='pt') as file:
+        assert file.metadata()['source_layout'] == 'meta'
+
+
+def test_convert__existing_output__is_kept_without_force(weights, tmp_path):
+    out = tmp_path / 'out.pt'
+    out.write_text('mine')
+    with pytest.raises(FileExistsError, match=r'out\.pt exists; pass --force'):
+        run(weights, out)
+    assert out.read_text() == 'mine'
+    assert run(weights, out, '--force') == 0
+    assert 'state_dict' in read_checkpoint(out)
+
+
+def test_convert__onto_its_input_with_force__works(weights):
+    expected = golden('core_cls')[1]
+    run(weights, weights, '--to', 'meta', '--force')
+    assert_same(read_checkpoint(weights), expected)
+
+
+def test_convert__existing_report__stops_before_anything_is_written(weights, tmp_path):
+    (tmp_path / 'report.json').touch()
+    with pytest.raises(FileExistsError, match=r'report\.json exists'):
+        run(weights, tmp_path / 'out.pt', '--report', tmp_path / 'report.json')
+    assert not (tmp_path / 'out.pt').exists()
+
+
+def test_convert__unusable_output_names__are_errors(weights, tmp_path):
+    with pytest.raises(ValueError, match=r"suffix must be one of .*got '\.onnx'"):
+        run(weights, tmp_path / 'out.onnx')
+    with pytest.raises(ValueError, match='are the same file'):
+        run(weights, tmp_path / 'o.pt', '--report', tmp_path / 'o.pt')
+    (tmp_path / 'folder.pt').mkdir()
+    with pytest.raises(ValueError, match='is a folder'):
+        run(weights, tmp_path / 'folder.pt')
+
+
+def test_convert__right_variant__is_noted(official, tmp_path, capsys):
+    run(official, tmp_path / 'out.pt', '--variant', 'PE-Spatial-T16-512')
+    content = read_checkpoint(tmp_path / 'out.pt')
+    assert content['meta']['variant'] == 'PE-Spatial-T16-512'
+    assert '(PE-Spatial-T16-512)' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('variant', 'message'),
+    [
+        ('PE-Core-T16-384', 'look like PE-Spatial-T16-512'),
+        ('PE-Spatial-T16', "unknown variant.*'PE-Spatial-T16-512'"),
+    ],
+)
+def test_convert__wrong_variant__writes_nothing(official, tmp_path, variant, message):
+    with pytest.raises(ValueError, match=message):
+        run(official, tmp_path / 'out.pt', '--variant', variant)
+    assert not (tmp_path / 'out.pt').exists()
+
+
+def test_convert__trained_head_bias__has_no_place_in_metas_layout(tmp_path):
+    ours = meta_to_ours(golden('core_cls')[1]).tensors
+    ours['head.bias'] = torch.ones(32)
+    torch.save(ours, tmp_path / 'in.pt')
+    with pytest.raises(CheckpointError, match=r"'head\.bias' is not zero"):
+        run(tmp_path / 'in.pt', tmp_path / 'out.pt', '--to', 'meta')
+    assert not (tmp_path / 'out.pt').exists()
+
+
+def test_convert__missing_input__names_the_nearest(weights, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nearest there: meta\.pt'):
+        run(tmp_path / 'mete.pt', tmp_path / 'out.pt')
