@@ -13,11 +13,16 @@ over the rounds with the smallest and the largest.
 import argparse
 import gc
 import json
+import os
 import platform
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+# The profiler's log would tear the table apart.
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')
+
+# isort: split
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -125,7 +130,11 @@ def time_rounds(
         step()
     for _ in range(rounds):
         for name, step in steps.items():
-            timer = Timer('step()', globals={'step': step}, num_threads=NUM_THREADS)
+            timer = Timer(
+                'step()',
+                globals={'step': step},
+                num_threads=torch.get_num_threads(),
+            )
             measurement = timer.blocked_autorange(min_run_time=min_run_time)
             seconds[name].append(measurement.median)
     return seconds
@@ -191,7 +200,7 @@ def benchmark_case(
         'mode': mode,
         'seconds': seconds,
         'peak_bytes': memory,
-        'threads': NUM_THREADS,
+        'threads': torch.get_num_threads(),
         'device': args.device,
         'processor': platform.processor() or platform.machine(),
         'torch': torch.__version__,
@@ -242,17 +251,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-if __name__ == '__main__':
-    arguments = parse_args()
-    NUM_THREADS = arguments.threads
-    torch.set_num_threads(NUM_THREADS)
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure every asked-for case."""
+    args = parse_args(argv)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    for chosen in arguments.variants:
-        for batch_size in arguments.batch:
-            for run_mode in arguments.modes:
-                result = benchmark_case(
-                    resolve_variant(chosen), batch_size, run_mode, arguments
-                )
-                if arguments.out:
-                    with arguments.out.open('a') as rows:
-                        rows.write(json.dumps(result) + '\n')
+    for name in args.variants:
+        for batch in args.batch:
+            for mode in args.modes:
+                row = benchmark_case(resolve_variant(name), batch, mode, args)
+                if args.out:
+                    with args.out.open('a') as rows:
+                        rows.write(json.dumps(row) + '\n')
+
+
+if __name__ == '__main__':
+    main()

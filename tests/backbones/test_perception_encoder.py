@@ -1,5 +1,7 @@
 """The encoder against Meta's outputs, timm's models and its own promises."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import timm
@@ -241,6 +243,37 @@ def test_freeze__blocks__get_no_gradients_keep_nothing_and_stay_in_eval(freeze) 
         map_.square().mean().backward()
         trainable = [p for p in parameters.values() if p.requires_grad]
         assert all(p.grad is not None for p in trainable)
+
+
+@pytest.fixture
+def one_process_group(tmp_path) -> Iterator[None]:
+    """Join a group of one process, which is enough for DDP's checks."""
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(out_indices=(1, 2)),
+        dict(freeze=2),
+        dict(with_cp=True, freeze=1),
+        dict(output_class_token=True),
+    ],
+)
+@pytest.mark.usefixtures('one_process_group')
+def test_ddp__two_steps__needs_no_find_unused_parameters(options) -> None:
+    encoder = PerceptionEncoder(TINY, **options).train()
+    parallel = torch.nn.parallel.DistributedDataParallel(encoder)
+    images = torch.randn(2, 3, 32, 32)
+    for _ in range(2):  # the second step finds what the first did not reduce
+        outputs = parallel(images)
+        maps = [out[0] if isinstance(out, tuple) else out for out in outputs]
+        sum(map_.square().mean() for map_ in maps).backward()
+    assert all(p.grad is not None for p in encoder.parameters() if p.requires_grad)
 
 
 def test_patch_size__at_construction__scales_the_grid_and_resamples_weights() -> None:
