@@ -1,0 +1,194 @@
+"""Workarounds for other libraries; each says why it is here and when it can go.
+
+Nothing else in the package works around another library.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+# The libraries are imported inside the functions: `pe-mm doctor` must run
+# where any of them may be missing or broken.
+
+_TORCHVISION_SCHEMAS = {
+    'nms': '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+    'qnms': '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+}
+# A torch.library.Library withdraws its operators when it is collected.
+_kept_libraries: 'list[torch.library.Library]' = []
+
+_HISTORY_STATISTICS = ('current', 'max', 'mean', 'min')
+
+
+def declare_torchvision_ops() -> tuple[str, ...]:
+    """Let torchvision be imported where its compiled operators cannot load.
+
+    Why: PyPI's torchvision is built for CUDA. Beside a CPU-only torch its library
+    does not load, which it tolerates, but then it registers fake kernels for
+    `torchvision::nms` and `torchvision::qnms`, which nobody has declared, and
+    `import torchvision` (so also `import timm`) fails. Declared without a kernel they
+    are enough for everything but calling them.
+    Where the operators load, nothing is declared.
+
+    Can go when: torchvision guards these two registrations as it guards the others,
+    or PyPI's torchvision loads beside every torch.
+
+    Returns:
+        The names that were declared now; empty when there was nothing to do.
+    """
+    import torch
+
+    if 'torchvision' in sys.modules or _load_torchvision_library():
+        return ()
+    missing = tuple(
+        name
+        for name in _TORCHVISION_SCHEMAS
+        if not hasattr(torch.ops.torchvision, name)
+    )
+    if missing:
+        library = torch.library.Library('torchvision', 'FRAGMENT')
+        for name in missing:
+            library.define(name + _TORCHVISION_SCHEMAS[name])
+        _kept_libraries.append(library)
+    return missing
+
+
+def _load_torchvision_library() -> bool:
+    """Load torchvision's operators without importing it; true if nothing is missing."""
+    import torch
+
+    spec = importlib.util.find_spec('torchvision')
+    if spec is None or spec.origin is None:
+        return True
+    libraries = [
+        path
+        for path in Path(spec.origin).parent.glob('_C*')
+        if path.suffix in {'.so', '.pyd', '.dylib'}
+    ]
+    try:
+        for path in libraries:
+            torch.ops.load_library(str(path))
+    except (ImportError, OSError):
+        return False
+    return bool(libraries)
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Allow what mmengine's checkpoints hold beside tensors under safe loading.
+
+    Why: torch >= 2.6 loads with `weights_only=True` and refuses the `HistoryBuffer`
+    objects and numpy numbers in mmengine's message hub, so a run could not be resumed
+    from its own checkpoint. Only plain data types are allowed here. A `HistoryBuffer`
+    also pickles its statistics methods through `getattr`, with which a hostile file
+    could reach any attribute; a stand-in that knows these methods alone replaces it.
+
+    Can go when: mmengine allows its own types (the onedl fork does).
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging import HistoryBuffer
+
+    if torch.torch_version.TorchVersion(torch.__version__) < '2.6':
+        return  # Loading is not restricted there, and names cannot be given.
+    # The functions pickle under numpy's private module, whose name changed in 2.0.
+    scalar: Any = np.float64(0).__reduce__()[0]
+    rebuild_array: Any = np.empty(0).__reduce__()[0]
+    aliased = [
+        (function, f'numpy.{core}.multiarray.{name}')
+        for function, name in ((scalar, 'scalar'), (rebuild_array, '_reconstruct'))
+        for core in ('core', '_core')
+    ]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code != 'O'}
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            (_history_statistic, 'builtins.getattr'),
+            np.ndarray,
+            np.dtype,
+            *aliased,
+            *sorted(dtypes, key=str),
+        ]
+    )
+
+
+def _history_statistic(owner: type, name: str) -> Callable[..., Any]:
+    """Return a statistics method of HistoryBuffer; refuse every other attribute."""
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in _HISTORY_STATISTICS:
+        raise UnpicklingError(
+            f'the checkpoint asks for attribute {name!r} of {owner!r}; only the '
+            f'statistics of HistoryBuffer are allowed: {", ".join(_HISTORY_STATISTICS)}'
+        )
+    method: Callable[..., Any] = getattr(HistoryBuffer, name)
+    return method
+
+
+def prepare_cpu_distributed(cfg: Any) -> bool:
+    """Let a config train under torchrun on a machine without an accelerator.
+
+    Why: mmengine calls `torch.cuda.set_device` before it starts the process group, and
+    gives DistributedDataParallel a device id, which it refuses for modules on the CPU;
+    torch's SyncBatchNorm refuses the CPU too. So gloo is started here, DDP gets no
+    device ids, and SyncBN becomes BN, as mmengine does itself in a single process.
+
+    Can go when: mmengine picks gloo and no device ids where `get_device()` is 'cpu'.
+
+    Args:
+        cfg: mmengine's config, changed in place; its `launcher` must be set.
+
+    Returns:
+        Whether anything was prepared: not without torchrun or beside an accelerator.
+    """
+    from datetime import timedelta
+
+    import torch.distributed
+    from mmengine.device import get_device
+
+    if cfg.get('launcher') != 'pytorch' or get_device() != 'cpu':
+        return False
+    if not torch.distributed.is_initialized():
+        options = cfg.get('env_cfg', {}).get('dist_cfg', {})
+        seconds = options.get('timeout', 1800)
+        torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=seconds))
+    wrapper = cfg.get('model_wrapper_cfg') or {
+        'type': 'MMDistributedDataParallel',
+        'broadcast_buffers': False,
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+    }
+    cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    _replace_sync_bn(cfg.get('model'))
+    return True
+
+
+def _replace_sync_bn(node: Any) -> None:
+    """Turn every SyncBN of a model's config into BN."""
+    if isinstance(node, dict):
+        if node.get('type') == 'SyncBN':
+            node['type'] = 'BN'
+        for value in node.values():
+            _replace_sync_bn(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            _replace_sync_bn(value)
+
+
+def in_command_line() -> bool:
+    """Tell whether this process is `pe-mm ...` or `python -m pe_mm ...`.
+
+    `import pe_mm` may tolerate a broken stack there, and only there: the command line
+    says what is wrong in one line, and `pe-mm doctor` how to mend it.
+    """
+    # While a package is imported for `-m`, argv[0] is '-m', and later its __main__.py.
+    program = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path(os.devnull)
+    if program.name == '-m':
+        module = sys.orig_argv.index('-m') + 1 if '-m' in sys.orig_argv else 0
+        return sys.orig_argv[module : module + 1] == ['pe_mm']
+    return program.stem == 'pe-mm' or program.parts[-2:] == ('pe_mm', '__main__.py')

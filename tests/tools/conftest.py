@@ -1,0 +1,31 @@
+"""The set-up scripts, imported as they import each other: from their folder."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+
+def load(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module(name)
+
+
+@pytest.fixture
+def env(monkeypatch):
+    """tools/setup_env.py."""
+    return load('setup_env', monkeypatch)
+
+
+@pytest.fixture
+def mmcv(monkeypatch):
+    """tools/setup_mmcv.py."""
+    return load('setup_mmcv', monkeypatch)
+
+
+@pytest.fixture
+def process(monkeypatch):
+    """tools/setup_process.py."""
+    return load('setup_process', monkeypatch)
