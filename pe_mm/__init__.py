@@ -6,6 +6,10 @@ it by itself from any OpenMMLab package; after an import the bare name works as 
 
 from pe_mm import compat
 
+# What kept the package from loading, on the command line: `pe-mm doctor` must run in a
+# half-installed environment, to say what is wrong.
+load_error: Exception | None = None
+
 try:
     # Before timm, which imports torchvision.
     compat.declare_torchvision_ops()
@@ -13,12 +17,11 @@ try:
     from pe_mm import registry
     from pe_mm.backbones import PerceptionEncoder
     from pe_mm.necks import MultiLayerPyramid
-except ImportError as error:
-    # `pe-mm doctor` must run in a half-installed environment, to say what is wrong.
-    if not compat.in_doctor():
+except Exception as error:
+    load_error = ImportError(f'pe_mm cannot load what it stands on: {error}')
+    if not compat.in_command_line():
         raise ImportError(
-            f'pe_mm cannot load what it stands on: {error}. '
-            'Run `pe-mm doctor` to see what is missing and how to fix it'
+            f'{load_error}. `pe-mm doctor` says what is missing and how to mend it'
         ) from error
 
 __version__ = '0.1.0'

@@ -72,20 +72,32 @@ def test_final_norm_and_pooling__core__equal_metas() -> None:
 
 
 @pytest.mark.parametrize(
-    'variant', ['PE-Spatial-T16-512', 'PE-Core-T16-384', 'PE-Lang-L14-448']
+    'variant',
+    ['PE-Spatial-T16-512', 'PE-Core-B16-224', 'PE-Lang-L14-448', 'PE-Spatial-G14-448'],
 )
 def test_forward__native_grid__equals_timms(variant) -> None:
-    encoder = PerceptionEncoder(variant, (1, 3)).eval()
-    theirs = timm.create_model(encoder.variant.timm_id, pretrained=False).eval()
-    theirs.prune_intermediate_layers([1, 3], prune_norm=True)
+    encoder = PerceptionEncoder(variant, (0, 1)).eval()
+    theirs = timm.create_model(encoder.variant.timm_id, depth=2).eval()
+    theirs.prune_intermediate_layers([0, 1], prune_norm=True)
     theirs.load_state_dict(encoder.state_dict())
     images = torch.randn(1, 3, *[encoder.variant.image_size] * 2)
     with torch.no_grad():
         wanted = theirs.forward_intermediates(
-            images, indices=[1, 3], intermediates_only=True
+            images, indices=[0, 1], intermediates_only=True
         )
         for ours, timms in zip(encoder(images), wanted, strict=True):
             assert (ours - timms).abs().max() <= 1e-5 * timms.abs().max()
+
+
+def test_embed_image__native_grid__equals_timms() -> None:
+    encoder = PerceptionEncoder('PE-Core-T16-384', with_pooling=True).eval()
+    theirs = timm.create_model(encoder.variant.timm_id).eval()
+    theirs.load_state_dict(encoder.state_dict())
+    images = torch.randn(1, 3, 384, 384)
+    with torch.no_grad():
+        ours, timms = encoder.embed_image(images), theirs(images)
+    assert ours.shape == (1, 512)
+    assert (ours - timms).abs().max() <= 1e-5 * timms.abs().max()
 
 
 def test_forward__batch__equals_singles_and_leaves_the_input_alone() -> None:

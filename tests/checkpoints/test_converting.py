@@ -1,7 +1,7 @@
 import pytest
 import torch
-from helpers import golden
 
+from helpers import golden
 from pe_mm.backbones import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError, convert_state_dict
 from pe_mm.checkpoints.converting import check_complete

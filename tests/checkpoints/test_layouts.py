@@ -3,8 +3,8 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from helpers import golden
 
+from helpers import golden
 from pe_mm.checkpoints import CheckpointError, detect_format
 from pe_mm.checkpoints.layouts import find_encoder, unwrap
 from pe_mm.checkpoints.rename_rules import meta_to_ours

@@ -3,8 +3,8 @@ import json
 import pytest
 import timm
 import torch
-from helpers import golden, golden_variant
 
+from helpers import golden, golden_variant
 from pe_mm.backbones import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError, load_encoder_weights, loading
 from pe_mm.checkpoints.rename_rules import meta_to_ours

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from helpers import golden
 from timm.models.eva import _convert_pe
 
+from helpers import golden
 from pe_mm.backbones import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.rename_rules import meta_name, meta_to_ours, ours_to_meta

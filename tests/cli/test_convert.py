@@ -3,11 +3,11 @@ import json
 
 import pytest
 import torch
-from helpers import golden
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import pe_mm
+from helpers import golden
 from pe_mm.backbones import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_to_ours
