@@ -19,6 +19,7 @@ try:
     from pe_mm.necks import MultiLayerPyramid
 except Exception as error:
     load_error = ImportError(f'pe_mm cannot load what it stands on: {error}')
+    load_error.__cause__ = error
     if not compat.in_command_line():
         raise ImportError(
             f'{load_error}. `pe-mm doctor` says what is missing and how to mend it'

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 
 def resolve_layers(layers: str | int | Sequence[int], depth: int) -> tuple[int, ...]:
@@ -17,13 +17,12 @@ def resolve_layers(layers: str | int | Sequence[int], depth: int) -> tuple[int, 
         depth: Number of blocks of the whole encoder.
 
     Raises:
-        ValueError: Unknown word, no layer, an id that does not exist, duplicate ids, or
-            ids that are not ascending.
-        TypeError: An id is not an integer.
+        ValueError: Unknown word, no layer, an id that is no integer or does not exist,
+            duplicate ids, or ids that are not ascending.
     """
     if isinstance(layers, str):
         return _resolve_word(layers, depth)
-    ids = [layers] if isinstance(layers, SupportsIndex) else list(layers)
+    ids = list(layers) if isinstance(layers, Sequence) else [layers]
     if not ids:
         raise ValueError("no layer given; pass block ids, 'last', 'quarters' or 'all'")
     resolved = tuple(_resolve_id(layer, depth) for layer in ids)
@@ -58,13 +57,13 @@ def _resolve_word(word: str, depth: int) -> tuple[int, ...]:
     )
 
 
-def _resolve_id(layer: SupportsIndex, depth: int) -> int:
-    if isinstance(layer, bool):
-        raise TypeError(f'a layer is an integer block id, got {layer!r}')
-    try:
-        index = operator.index(layer)
-    except TypeError:
-        raise TypeError(f'a layer is an integer block id, got {layer!r}') from None
+def _resolve_id(layer: Any, depth: int) -> int:
+    if isinstance(layer, bool) or not isinstance(layer, SupportsIndex):
+        raise ValueError(
+            f"a layer is an integer block id, got {layer!r}; use ids, 'last', "
+            "'quarters' or 'all'"
+        )
+    index = operator.index(layer)
     if not -depth <= index < depth:
         raise ValueError(
             f'layer {index} does not exist: the encoder has blocks 0..{depth - 1} '

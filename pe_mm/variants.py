@@ -1,9 +1,11 @@
 """The table of Perception Encoder variants, and the check of custom ones."""
 
 import difflib
+import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 # Meta's attention pooling always has 8 heads (arXiv 2504.13181, section 2.1).
 POOL_HEADS = 8
@@ -53,9 +55,23 @@ class Variant:
                 the patch does not divide the image, or the pooling is inconsistent.
         """
         for field in ('depth', 'width', 'heads', 'patch_size', 'image_size'):
+            value = check_count(f'variant: {field}', getattr(self, field))
+            object.__setattr__(self, field, value)
+        for field in ('class_token', 'final_norm'):
             value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f'variant: {field} must be an int >= 1, got {value!r}')
+            if not isinstance(value, bool):
+                raise ValueError(
+                    f'variant: {field} must be True or False, got {value!r}'
+                )
+        for field in ('mlp_ratio', 'layer_scale'):
+            value = getattr(self, field)
+            if value is None and field == 'layer_scale':
+                continue
+            if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+                raise ValueError(
+                    f'variant: {field} must be a number > 0, got {value!r}'
+                )
+            object.__setattr__(self, field, float(value))
         if self.width % self.heads:
             raise ValueError(
                 f'variant: width {self.width} is not divisible by heads {self.heads}; '
@@ -71,18 +87,23 @@ class Variant:
                 f'variant: image_size {self.image_size} is not a multiple of '
                 f'patch_size {self.patch_size}'
             )
-        if not self.mlp_ratio > 0:
-            raise ValueError(f'variant: mlp_ratio must be > 0, got {self.mlp_ratio!r}')
+        if self.mlp_width < 1:
+            raise ValueError(
+                f'variant: mlp_ratio {self.mlp_ratio} of width {self.width} leaves no '
+                'channel'
+            )
         self._check_pool()
 
     def _check_pool(self) -> None:
         if self.pool not in (None, 'attn'):
             raise ValueError(f"variant: pool must be 'attn' or None, got {self.pool!r}")
-        if self.pool is None and self.embed_dim is not None:
-            raise ValueError(
-                f'variant: embed_dim={self.embed_dim} needs pooling; '
-                "pass pool='attn', or leave embed_dim out"
-            )
+        if self.embed_dim is not None:
+            check_count('variant: embed_dim', self.embed_dim)
+            if self.pool is None:
+                raise ValueError(
+                    f'variant: embed_dim={self.embed_dim} needs pooling; '
+                    "pass pool='attn', or leave embed_dim out"
+                )
         if self.pool == 'attn' and self.width % POOL_HEADS:
             raise ValueError(
                 f"variant: pool='attn' needs a width divisible by its {POOL_HEADS} "
@@ -103,6 +124,23 @@ class Variant:
     def grid_size(self) -> int:
         """Patches along one side of the training image."""
         return self.image_size // self.patch_size
+
+
+def check_count(name: str, value: SupportsIndex) -> int:
+    """Return a count as an int.
+
+    Args:
+        name: What it counts, for the message.
+        value: Any integer type.
+
+    Raises:
+        ValueError: It is no integer, or less than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise ValueError(f'{name} must be an int >= 1, got {value!r}')
+    if operator.index(value) < 1:
+        raise ValueError(f'{name} must be an int >= 1, got {value!r}')
+    return operator.index(value)
 
 
 def _official(name: str, timm_id: str, shape: Variant, **changes: Any) -> Variant:
@@ -221,9 +259,9 @@ def resolve_variant(variant: str | Mapping[str, Any] | Variant) -> Variant:
         near = difflib.get_close_matches(variant.lower(), lower, n=3, cutoff=0.4)
         hint = ' or '.join(repr(lower[name]) for name in near)
         raise ValueError(
-            f'unknown variant {variant!r}'
-            + (f'; did you mean {hint}?' if hint else '')
-            + f' Known: {", ".join(VARIANTS)}; or pass a dict for a custom one'
+            f'unknown variant {variant!r}; '
+            + (f'did you mean {hint}? ' if hint else '')
+            + f'Known: {", ".join(VARIANTS)}; or pass a dict for a custom one'
         )
     if isinstance(variant, Mapping):
         known = [field.name for field in fields(Variant)]

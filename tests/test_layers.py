@@ -50,5 +50,8 @@ def test_resolve_layers__quarters_of_three_blocks__is_refused() -> None:
 
 @pytest.mark.parametrize('layer', [1.0, True, '3', None])
 def test_resolve_layers__no_integer__is_refused(layer) -> None:
-    with pytest.raises(TypeError, match='integer block id'):
+    if layer != '3':
+        with pytest.raises(ValueError, match=f'integer block id, got {layer}'):
+            resolve_layers(layer, 12)
+    with pytest.raises(ValueError, match='integer block id'):
         resolve_layers([layer], 12)

@@ -1,5 +1,6 @@
 """The table against timm's models, and custom variants."""
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -46,7 +47,11 @@ def test_variant__name__says_patch_and_image_size(variant: Variant) -> None:
 
 
 def test_resolve_variant__custom_fields__derives_the_rest() -> None:
-    variant = resolve_variant(dict(CUSTOM, mlp_ratio=3.0))
+    variant = resolve_variant(
+        dict(CUSTOM, depth=np.int64(2), mlp_ratio=3, layer_scale=1)
+    )
+    assert type(variant.depth) is int
+    assert (variant.mlp_ratio, variant.layer_scale) == (3.0, 1.0)
     assert (variant.head_dim, variant.mlp_width, variant.grid_size) == (8, 96, 4)
     assert resolve_variant(variant) is variant
 
@@ -62,7 +67,9 @@ def test_resolve_variant__custom_fields__derives_the_rest() -> None:
 def test_resolve_variant__unknown_name__names_the_nearest(
     name: str, nearest: str
 ) -> None:
-    with pytest.raises(ValueError, match=f'did you mean .*{nearest!r}.*Known: PE-Core'):
+    with pytest.raises(
+        ValueError, match=f'did you mean .*{nearest!r}.*\\? Known: PE-Core'
+    ):
         resolve_variant(name)
 
 
@@ -74,7 +81,15 @@ def test_resolve_variant__unknown_name__names_the_nearest(
         (dict(image_size=30), 'image_size 30 is not a multiple of patch_size 8'),
         (dict(depth=0), 'depth must be an int >= 1, got 0'),
         (dict(heads=2.0), 'heads must be an int'),
-        (dict(mlp_ratio=0), 'mlp_ratio must be > 0'),
+        (dict(mlp_ratio=0), 'mlp_ratio must be a number > 0'),
+        (dict(mlp_ratio='4'), "mlp_ratio must be a number > 0, got '4'"),
+        (dict(mlp_ratio=float('inf')), 'mlp_ratio must be a number > 0'),
+        (dict(mlp_ratio=0.01), 'leaves no channel'),
+        (dict(layer_scale='0.1'), 'layer_scale must be a number > 0'),
+        (dict(layer_scale=float('nan')), 'layer_scale must be a number > 0'),
+        (dict(class_token='no'), "class_token must be True or False, got 'no'"),
+        (dict(final_norm=1), 'final_norm must be True or False, got 1'),
+        (dict(pool='attn', embed_dim=0), 'embed_dim must be an int >= 1, got 0'),
         (dict(pool='mean'), "pool must be 'attn' or None"),
         (dict(embed_dim=8), "needs pooling; pass pool='attn'"),
         (dict(pool='attn', width=60, heads=3), 'divisible by its 8 heads'),

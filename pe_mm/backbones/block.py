@@ -1,14 +1,16 @@
 """The transformer block of the Perception Encoder.
 
 Parameters have timm's names and shapes (``EvaBlock``). Without gradients the block
-works in place on tensors it made itself: on CPUs, fresh memory costs more than the
-arithmetic.
+overwrites intermediate results that nobody else can see: on CPUs, fresh memory costs
+more than the arithmetic.
 """
 
 import torch
 import torch.nn.functional as F
-from timm.layers import DropPath, Mlp
+from timm.layers import DropPath
+from timm.layers import Mlp as TimmMlp
 from torch import Tensor, nn
+from torch.nn.modules import module as nn_module
 
 from pe_mm.variants import Variant
 
@@ -18,12 +20,30 @@ from .position import rotate
 NORM_EPS = 1e-5
 
 
-class InPlaceGELU(nn.GELU):
-    """Apply the exact GELU, in place where no gradient is needed."""
+def may_overwrite(*producers: nn.Module) -> bool:
+    """Tell whether the last outputs of modules are seen by nobody else.
+
+    Autograd may have saved them, a forward hook may have kept them, and a tracer or
+    compiler plans memory by itself.
+    """
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    if torch.jit.is_tracing() or nn_module._global_forward_hooks:
+        return False
+    return not any(producer._forward_hooks for producer in producers)
+
+
+class Mlp(TimmMlp):
+    """Linear, exact GELU, linear."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return GELU of ``x``, any shape."""
-        return F.gelu(x) if torch.is_grad_enabled() else torch.ops.aten.gelu_(x)
+        """Transform tokens.  (B, N, C) -> (B, N, C)."""
+        hidden = self.fc1(x)
+        if may_overwrite(self.fc1, self.act):
+            hidden = torch.ops.aten.gelu_(hidden)
+        else:
+            hidden = self.act(hidden)
+        return self.fc2(hidden)
 
 
 class Attention(nn.Module):
@@ -37,11 +57,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, rope: Tensor) -> Tensor:
         """Attend.  (B, N, C), (N, C / heads / 2, 2) -> (B, N, C)."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
-        q, k, v = qkv.unbind(2)
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        in_place = may_overwrite(self.qkv)
         attended = F.scaled_dot_product_attention(
-            rotate(q, rope).transpose(1, 2),
-            rotate(k, rope).transpose(1, 2),
+            rotate(q, rope, in_place=in_place).transpose(1, 2),
+            rotate(k, rope, in_place=in_place).transpose(1, 2),
             v.transpose(1, 2),
         )
         return self.proj(attended.transpose(1, 2).flatten(2))
@@ -56,18 +76,22 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
         self.attn = Attention(width, variant.heads)
         self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = Mlp(width, variant.mlp_width, act_layer=InPlaceGELU)
+        self.mlp = Mlp(width, variant.mlp_width)
         self.gamma_1 = _layer_scale(variant)
         self.gamma_2 = _layer_scale(variant)
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor, rope: Tensor) -> Tensor:
         """Refine tokens.  (B, N, C), (N, C / heads / 2, 2) -> (B, N, C)."""
-        x = self._add(x, self.attn(self.norm1(x), rope), self.gamma_1)
-        return self._add(x, self.mlp(self.norm2(x)), self.gamma_2)
+        branch = self.attn(self.norm1(x), rope)
+        x = self._add(x, branch, self.gamma_1, may_overwrite(self.attn, self.attn.proj))
+        branch = self.mlp(self.norm2(x))
+        return self._add(x, branch, self.gamma_2, may_overwrite(self.mlp, self.mlp.fc2))
 
-    def _add(self, x: Tensor, branch: Tensor, gamma: Tensor | None) -> Tensor:
-        in_place = not torch.is_grad_enabled() and branch.dtype == x.dtype
+    def _add(
+        self, x: Tensor, branch: Tensor, gamma: Tensor | None, in_place: bool
+    ) -> Tensor:
+        in_place = in_place and branch.dtype == x.dtype
         if gamma is not None:
             branch = branch.mul_(gamma) if in_place else branch * gamma
         branch = self.drop_path(branch)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from mmengine.model import BaseModule, PretrainedInit
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, WEIGHT_INITIALIZERS
 from timm.layers import (
     AttentionPoolLatent,
     PatchEmbed,
@@ -19,9 +19,9 @@ from torch.utils.checkpoint import checkpoint
 
 from pe_mm.checkpoints import load_encoder_weights
 from pe_mm.layers import resolve_layers
-from pe_mm.variants import POOL_HEADS, Variant, resolve_variant
+from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
-from .block import NORM_EPS, Block, InPlaceGELU
+from .block import NORM_EPS, Block
 from .position import resize_position_embedding, rope_table
 
 
@@ -45,7 +45,8 @@ class PerceptionEncoder(BaseModule):
         output_class_token: Return (map, class token) pairs, as mmseg's DPTHead takes.
         apply_final_norm: Apply PE-Core's final norm to the last block's output. All
             other maps are the raw residual stream.
-        with_pooling: Build PE-Core's attention pooling for ``embed_image``.
+        with_pooling: Build PE-Core's attention pooling for ``embed_image``. In a model
+            that trains on maps only, it would be left without gradients.
         pretrained: Load the variant's official weights in ``init_weights``; the same as
             ``init_cfg=dict(type='Pretrained', checkpoint=<variant's weights>)``.
         freeze: True freezes everything, n the embedding and the first n blocks: no
@@ -86,14 +87,16 @@ class PerceptionEncoder(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         variant = resolve_variant(variant)
-        if pretrained:
-            init_cfg = _official_init_cfg(variant, init_cfg)
-        super().__init__(init_cfg)
+        super().__init__(_resolve_init_cfg(variant, pretrained, init_cfg))
         self.variant = variant
         self.out_indices = resolve_layers(out_indices, variant.depth)
         self.embed_dims = width = variant.width
         self.out_channels = (width,) * len(self.out_indices)
-        self.patch_size = variant.patch_size if patch_size is None else patch_size
+        self.patch_size = (
+            variant.patch_size
+            if patch_size is None
+            else check_count('patch_size', patch_size)
+        )
         self.output_class_token = output_class_token
         self.apply_final_norm = apply_final_norm
         self.with_pooling = with_pooling
@@ -146,7 +149,8 @@ class PerceptionEncoder(BaseModule):
         outputs = [self._to_map(x, grid) for x in tokens]
         if not self.output_class_token:
             return tuple(outputs)
-        return tuple((map_, x[:, 0]) for map_, x in zip(outputs, tokens, strict=True))
+        class_tokens = [x[:, 0].clone() for x in tokens]
+        return tuple(zip(outputs, class_tokens, strict=True))
 
     def embed_image(self, image: Tensor) -> Tensor:
         """Return the pooled image embedding (PE-Core's CLIP feature, not normalised).
@@ -207,11 +211,17 @@ class PerceptionEncoder(BaseModule):
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
     def _check_image(self, image: Tensor) -> None:
+        if not isinstance(image, Tensor):
+            raise ValueError(
+                'image must be a tensor of the shape (batch, 3, height, width); '
+                f'got {type(image).__name__}'
+            )
         if self._missing_weights is not None:
             raise RuntimeError(
                 f'the weights {self._missing_weights["checkpoint"]!r} are configured '
                 'but not loaded: call init_weights() (mmengine does it before '
-                'training) or load a checkpoint first'
+                'training) or load a checkpoint first; for a dry run, build the '
+                'encoder without pretrained and init_cfg'
             )
         if image.dim() != 4 or image.shape[1] != 3:
             raise ValueError(
@@ -264,7 +274,6 @@ class PerceptionEncoder(BaseModule):
             width,
             num_heads=POOL_HEADS,
             norm_layer=norm,
-            act_layer=InPlaceGELU,
         )
         self.head = nn.Linear(width, embed_dim) if embed_dim else nn.Identity()
 
@@ -286,7 +295,7 @@ class PerceptionEncoder(BaseModule):
 
     def _freeze(self, freeze: bool | int) -> None:
         depth = len(self.blocks)
-        if not 0 <= freeze <= depth:
+        if not isinstance(freeze, SupportsIndex) or not 0 <= int(freeze) <= depth:
             raise ValueError(
                 f'freeze={freeze!r} is impossible: {depth} blocks are built; use True '
                 f'for the whole encoder, 1..{depth} for the first blocks, or False'
@@ -295,11 +304,8 @@ class PerceptionEncoder(BaseModule):
         if freeze is True:
             self._frozen_parts = list(self.children())
         elif freeze:
-            self._frozen_parts = [
-                self.patch_embed,
-                self.norm_pre,
-                *self.blocks[:freeze],
-            ]
+            blocks = self.blocks[: self.frozen_blocks]
+            self._frozen_parts = [self.patch_embed, self.norm_pre, *blocks]
         if freeze:
             self.pos_embed.requires_grad_(False)
             if self.cls_token is not None:
@@ -307,12 +313,12 @@ class PerceptionEncoder(BaseModule):
         for part in self._frozen_parts:
             part.requires_grad_(False)
 
-    def _check_options(self, drop_path_rate: float) -> None:
+    def _check_options(self, drop_path_rate: Any) -> None:
         variant, last = self.variant, self.variant.depth - 1
-        if not isinstance(self.patch_size, int) or self.patch_size < 1:
-            raise ValueError(f'patch_size must be an int >= 1, got {self.patch_size!r}')
-        if not 0 <= drop_path_rate < 1:
-            raise ValueError(f'drop_path_rate must be in [0, 1), got {drop_path_rate}')
+        if not isinstance(drop_path_rate, (int, float)) or not 0 <= drop_path_rate < 1:
+            raise ValueError(
+                f'drop_path_rate must be a number in [0, 1), got {drop_path_rate!r}'
+            )
         if self.output_class_token and not variant.class_token:
             raise ValueError(
                 f'{variant.name} has no class token; leave output_class_token out'
@@ -337,8 +343,11 @@ class PerceptionEncoder(BaseModule):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
-        if f'{prefix}pos_embed' in state_dict:
-            # Loaded weights must survive a later init_weights().
+        if all(
+            key in state_dict and state_dict[key].shape == value.shape
+            for key, value in self.state_dict(prefix=prefix).items()
+        ):
+            # A later init_weights() of this encoder must not undo it.
             self._missing_weights = None
             self._is_init = True
 
@@ -350,12 +359,35 @@ def _no_grad_if(frozen: bool) -> AbstractContextManager:
 def _pretrained_cfg(init_cfg: dict | list[dict] | None) -> dict | None:
     cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
     for cfg in cfgs:
-        if cfg.get('type') in ('Pretrained', PretrainedInit):
+        kind = cfg.get('type')
+        if isinstance(kind, str):
+            kind = WEIGHT_INITIALIZERS.get(kind)
+        if kind is PretrainedInit:
             return cfg
     return None
 
 
-def _official_init_cfg(variant: Variant, init_cfg: Any) -> dict:
+def _resolve_init_cfg(
+    variant: Variant, pretrained: bool, init_cfg: dict | list[dict] | None
+) -> dict | list[dict] | None:
+    if not isinstance(pretrained, bool):
+        raise ValueError(
+            f'pretrained must be True or False, got {pretrained!r}; for a file pass '
+            "init_cfg=dict(type='Pretrained', checkpoint=...)"
+        )
+    if init_cfg is not None and not isinstance(init_cfg, (dict, list)):
+        raise ValueError(
+            "init_cfg must be a dict such as dict(type='Pretrained', checkpoint=...), "
+            f'or a list of them; got {init_cfg!r}'
+        )
+    cfg = _pretrained_cfg(init_cfg)
+    if cfg is not None and (not cfg.get('checkpoint') or isinstance(init_cfg, list)):
+        raise ValueError(
+            'init_cfg of pretrained weights must be one dict with a checkpoint, got '
+            f'{init_cfg!r}; every parameter is loaded, so nothing else can be set'
+        )
+    if not pretrained:
+        return init_cfg
     if init_cfg is not None:
         raise ValueError(
             'pretrained=True and init_cfg both say where weights come from; pass one'

@@ -1,5 +1,7 @@
 """Absolute position embedding and 2D RoPE, as Meta's encoder computes them."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,13 +27,13 @@ def resize_position_embedding(
         (1, [1 +] rows * columns, C).
     """
     prefix = int(class_token)
-    tokens = embedding.shape[1] - prefix
-    side = round(tokens**0.5)
+    # int(): while a model is traced, sizes are tensors.
+    side = math.isqrt(int(embedding.shape[1]) - prefix)
     if grid == (side, side):
         return embedding
     patches = embedding[:, prefix:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
-    # Interpolated in fp32: bilinear weights in half precision move whole rows.
-    resized = F.interpolate(patches.float(), size=grid, mode='bilinear')
+    # At least fp32: bilinear weights in half precision move whole rows.
+    resized = F.interpolate(_at_least_fp32(patches), size=grid, mode='bilinear')
     resized = resized.flatten(2).transpose(1, 2).to(embedding.dtype)
     return torch.cat([embedding[:, :prefix], resized], dim=1)
 
@@ -78,30 +80,30 @@ def rope_table(
     return torch.stack([angles.cos(), angles.sin()], dim=-1)
 
 
-def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Rotate interleaved channel pairs by RoPE's table, in fp32.
-
-    Without gradients an fp32 ``x`` is rotated in place: it must be the caller's own.
+def rotate(x: Tensor, table: Tensor, *, in_place: bool = False) -> Tensor:
+    """Rotate interleaved channel pairs by RoPE's table, in fp32 or finer.
 
     Args:
         x: (B, N, heads, head_dim).
         table: (N, head_dim / 2, 2), from ``rope_table``.
+        in_place: Whether ``x`` may be overwritten.
 
     Returns:
         (B, N, heads, head_dim), in the dtype of ``x``.
     """
     table = table.unsqueeze(1)  # one rotation for all heads
-    pairs = x.float().unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling():
-        # The compiler fuses real arithmetic into one kernel, but not complex products.
+    pairs = _at_least_fp32(x).unflatten(-1, (-1, 2))
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        # Compilers fuse real arithmetic into one kernel, but not complex products.
         even, odd = pairs.unbind(-1)
         cos, sin = table.unbind(-1)
         turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
         return turned.flatten(-2).type_as(x)
     # Eagerly, one complex product replaces six passes over memory.
     numbers, rotations = torch.view_as_complex(pairs), torch.view_as_complex(table)
-    if torch.is_grad_enabled():
-        numbers = numbers * rotations
-    else:
-        numbers.mul_(rotations)
+    numbers = numbers.mul_(rotations) if in_place else numbers * rotations
     return torch.view_as_real(numbers).flatten(-2).type_as(x)
+
+
+def _at_least_fp32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -9,6 +9,8 @@ from mmengine.registry import MODELS
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
+from pe_mm.variants import check_count
+
 
 @MODELS.register_module()
 class MultiLayerPyramid(BaseModule):
@@ -43,6 +45,11 @@ class MultiLayerPyramid(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if isinstance(in_channels, (int, str)):
+            raise ValueError(
+                "in_channels must be the encoder's out_channels, one entry per map, "
+                f'such as [768, 768]; got {in_channels!r}'
+            )
         self.num_inputs = len(in_channels)
         if self.num_inputs not in (1, len(scales)):
             raise ValueError(
@@ -54,7 +61,9 @@ class MultiLayerPyramid(BaseModule):
             raise ValueError(
                 f'num_outs={num_outs} is less than the {len(scales)} scales'
             )
-        channels = list(in_channels) * (len(scales) // self.num_inputs)
+        self.in_channels = [check_count('in_channels', n) for n in in_channels]
+        channels = self.in_channels * (len(scales) // self.num_inputs)
+        out_channels = check_count('out_channels', out_channels)
         self.levels = nn.ModuleList(
             _level(width, out_channels, scale)
             for width, scale in zip(channels, scales, strict=True)
@@ -70,12 +79,14 @@ class MultiLayerPyramid(BaseModule):
             (B, out_channels, H * scale, W * scale) per level, finest first.
 
         Raises:
-            ValueError: The number of maps is not that of ``in_channels``.
+            ValueError: The maps' channels are not ``in_channels``.
         """
-        if len(maps) != self.num_inputs:
+        channels = [getattr(map_, 'shape', (None, None))[1] for map_ in maps]
+        if channels != self.in_channels:
             raise ValueError(
-                f'got {len(maps)} maps, built for {self.num_inputs}: in_channels must '
-                'have one entry per out_indices of the backbone'
+                f'got {len(maps)} maps of {channels} channels, built for '
+                f'{self.in_channels}: in_channels must be the out_channels of the '
+                'backbone, which must not output class tokens'
             )
         sources = list(maps) * (len(self.levels) // self.num_inputs)
         pyramid = [
@@ -83,7 +94,9 @@ class MultiLayerPyramid(BaseModule):
         ]
         while len(pyramid) < self.num_outs:
             pyramid.append(F.max_pool2d(pyramid[-1], kernel_size=1, stride=2))
-        return tuple(pyramid)
+        # LayerNorm2d leaves maps channels-last, and mmcv's RoIAlign reads every map as
+        # if it were contiguous: without an error, but from the wrong places.
+        return tuple(level.contiguous() for level in pyramid)
 
 
 def _level(in_channels: int, out_channels: int, scale: float) -> nn.Sequential:

@@ -1,17 +1,20 @@
 """The encoder against Meta's outputs, timm's models and its own promises."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import timm
 import torch
+from mmengine.analysis import get_model_complexity_info
+from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS
 from torch import Tensor
 
 from helpers import golden, golden_variant, image
 from pe_mm import PerceptionEncoder
-from pe_mm.checkpoints import load_encoder_weights
+from pe_mm.checkpoints import CheckpointError, load_encoder_weights
 
 GOLDEN = (
     'core_cls',
@@ -370,6 +373,79 @@ def test_forward__configured_weights_not_loaded__is_refused() -> None:
     assert encoder(torch.randn(1, 3, 32, 32))[0].shape == (1, 192, 2, 2)
 
 
+@pytest.mark.parametrize('kind', ['mmengine.Pretrained', PretrainedInit])
+def test_init_weights__any_spelling_of_pretrained__is_strict(kind) -> None:
+    cfg = dict(type=kind, checkpoint='missing.pt')
+    encoder = PerceptionEncoder(TINY, init_cfg=cfg)
+    with pytest.raises(RuntimeError, match='configured but not loaded'):
+        encoder(torch.zeros(1, 3, 32, 32))
+    with pytest.raises(CheckpointError, match='missing.pt'):
+        encoder.init_weights()
+
+
+@pytest.mark.parametrize('spoil', ['lacks a key', 'has another shape'])
+def test_forward__configured_weights_loaded_in_part__is_refused(spoil) -> None:
+    encoder = PerceptionEncoder(TINY, init_cfg=dict(type='Pretrained', checkpoint='w'))
+    state_dict = PerceptionEncoder(TINY).state_dict()
+    if spoil == 'lacks a key':
+        del state_dict['blocks.3.mlp.fc2.weight']
+        encoder.load_state_dict(state_dict, strict=False)
+    else:
+        state_dict['pos_embed'] = torch.zeros(1, 5, 32)
+        with pytest.raises(RuntimeError, match='size mismatch'):
+            encoder.load_state_dict(state_dict, strict=False)
+    with pytest.raises(RuntimeError, match='configured but not loaded'):
+        encoder(torch.zeros(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    'name', ['attn', 'attn.qkv', 'attn.proj', 'mlp', 'mlp.fc1', 'mlp.act', 'mlp.fc2']
+)
+def test_forward_hook__without_gradients__keeps_what_the_module_gave(name) -> None:
+    encoder = PerceptionEncoder(TINY | dict(layer_scale=0.1)).eval()
+    images = torch.randn(1, 3, 32, 32)
+    kept = {}
+    module = encoder.blocks[1].get_submodule(name)
+    module.register_forward_hook(lambda *call: kept.update(output=call[-1]))
+    (with_gradients,) = encoder(images)
+    wanted = kept['output'].detach()
+    with torch.no_grad():
+        (without,) = encoder(images)
+    assert torch.equal(kept['output'], wanted)
+    assert torch.equal(without, with_gradients)
+
+
+def test_flops__mmengines_analysis__counts_the_matrix_products() -> None:
+    encoder = PerceptionEncoder(TINY)
+    analysis = get_model_complexity_info(encoder, input_shape=(3, 32, 40))
+    tokens, width = 4 * 5 + 1, 32
+    products = 4 * tokens * 12 * width**2 + (tokens - 1) * 3 * 8 * 8 * width
+    assert analysis['flops'] == pytest.approx(products, rel=0.1)
+
+
+def test_trace__other_image__equals_eager() -> None:
+    encoder = PerceptionEncoder(TINY).eval()
+    with torch.no_grad():
+        traced = torch.jit.trace(encoder, torch.randn(1, 3, 32, 32))
+        images = torch.randn(1, 3, 32, 32)
+        torch.testing.assert_close(traced(images), encoder(images))
+
+
+def test_deepcopy__frozen_encoder__stays_frozen_and_equal() -> None:
+    encoder = PerceptionEncoder(TINY, freeze=2)
+    copy = deepcopy(encoder).train()
+    assert [block.training for block in copy.blocks] == [False, False, True, True]
+    images = torch.randn(1, 3, 32, 32)
+    assert torch.equal(copy(images)[0], encoder(images)[0])
+
+
+def test_class_token__changed_in_place__leaves_the_map_and_gradients_alone() -> None:
+    encoder = PerceptionEncoder(TINY, (1, 3), output_class_token=True)
+    (_, token), (map_, _) = encoder(torch.randn(1, 3, 32, 32))
+    token.mul_(2)
+    map_.sum().backward()
+
+
 @pytest.mark.parametrize('name', ['PerceptionEncoder', 'pe_mm.PerceptionEncoder'])
 def test_registry__bare_and_scoped_name__build(name) -> None:
     assert isinstance(MODELS.build(dict(type=name, variant=TINY)), PerceptionEncoder)
@@ -382,8 +458,18 @@ def test_registry__bare_and_scoped_name__build(name) -> None:
         (dict(out_indices=(4,)), 'layer 4 does not exist'),
         (dict(freeze=5), r'freeze=5 is impossible: 4 blocks are built'),
         (dict(freeze=-1), r'freeze=-1 is impossible'),
+        (dict(freeze='all'), r"freeze='all' is impossible: .* use True for the whole"),
+        (dict(freeze=None), r'freeze=None is impossible'),
+        (dict(drop_path_rate='0.1'), r"number in \[0, 1\), got '0.1'"),
+        (dict(out_indices=None), 'integer block id, got None'),
+        (dict(pretrained='w.pt'), "must be True or False, got 'w.pt'; for a file pass"),
+        (dict(init_cfg='w.pt'), "init_cfg must be a dict .* got 'w.pt'"),
+        (dict(init_cfg=dict(type='Pretrained')), 'one dict with a checkpoint'),
         (dict(out_indices=(1,), freeze=3), '2 blocks are built'),
-        (dict(drop_path_rate=1.0), r'drop_path_rate must be in \[0, 1\), got 1.0'),
+        (
+            dict(drop_path_rate=1.0),
+            r'drop_path_rate must be a number in \[0, 1\), got 1.0',
+        ),
         (dict(patch_size=0), 'patch_size must be an int >= 1'),
         (dict(apply_final_norm=True), 'has no final norm'),
         (dict(with_pooling=True), 'has no pooling'),
@@ -410,6 +496,7 @@ def test_init__bad_option__says_what_is_allowed(options, message) -> None:
 @pytest.mark.parametrize(
     ('images', 'message'),
     [
+        ([torch.zeros(3, 32, 32)], 'must be a tensor .* got list'),
         (torch.zeros(1, 4, 32, 32), r'got \(1, 4, 32, 32\)'),
         (torch.zeros(3, 32, 32), r'got \(3, 32, 32\)'),
         (

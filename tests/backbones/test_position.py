@@ -60,12 +60,13 @@ def test_rotate__class_token__stays() -> None:
     assert torch.equal(rotate(x.clone(), table)[:, 0], x[:, 0])
 
 
-def test_rotate__with_gradient__equals_without_and_is_orthogonal() -> None:
+def test_rotate__with_gradient__equals_in_place_and_is_orthogonal() -> None:
     x = torch.randn(2, 9, 3, 12, requires_grad=True)
     table = rope_table((3, 3), 12, class_token=False)
     turned = rotate(x, table)
-    with torch.no_grad():
-        assert torch.equal(rotate(x.detach().clone(), table), turned)
+    overwritten = x.detach().clone()
+    assert torch.equal(rotate(overwritten, table, in_place=True), turned)
+    assert torch.equal(overwritten, turned)
     gradient = torch.randn_like(turned)
     turned.backward(gradient)
     # The transpose of a rotation is its inverse, so the gradient keeps its norm.
@@ -78,6 +79,13 @@ def test_rotate__compiled_arithmetic__equals_eager(monkeypatch) -> None:
     eager = rotate(x.clone(), table)
     monkeypatch.setattr(torch.compiler, 'is_compiling', lambda: True)
     torch.testing.assert_close(rotate(x, table), eager, rtol=1e-6, atol=1e-6)
+
+
+def test_rotate__double_precision__is_not_rounded() -> None:
+    x = torch.randn(1, 9, 3, 12, dtype=torch.float64)
+    turned = rotate(x, rope_table((3, 3), 12, class_token=False))
+    assert turned.dtype == torch.float64
+    assert torch.equal(turned[:, 0], x[:, 0])
 
 
 def test_rotate__half_precision__computes_in_fp32_and_keeps_the_dtype() -> None:

@@ -53,6 +53,9 @@ def test_pyramid__backward__reaches_every_parameter() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
+        (dict(in_channels=768), r'one entry per map, such as .*; got 768'),
+        (dict(in_channels=['8'] * 4), "in_channels must be an int >= 1, got '8'"),
+        (dict(in_channels=[8] * 4, out_channels=0), 'out_channels must be an int >= 1'),
         (dict(in_channels=[8, 8]), r'2 maps cannot feed 4 scales'),
         (dict(in_channels=[8], num_outs=3), 'num_outs=3 is less than the 4 scales'),
         (dict(in_channels=[8], scales=(3,)), 'scale 3 is not a power of two'),
@@ -61,10 +64,20 @@ def test_pyramid__backward__reaches_every_parameter() -> None:
 )
 def test_pyramid__bad_arguments__say_what_is_wrong(arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
-        MultiLayerPyramid(out_channels=8, **arguments)
+        MultiLayerPyramid(**dict(out_channels=8) | arguments)
 
 
-def test_pyramid__wrong_number_of_maps__names_both() -> None:
-    neck = MultiLayerPyramid([8] * 4, 8)
-    with pytest.raises(ValueError, match='got 1 maps, built for 4'):
-        neck([torch.randn(1, 8, 4, 4)])
+@pytest.mark.parametrize(
+    ('maps', 'message'),
+    [
+        (
+            [torch.zeros(1, 8, 4, 4)],
+            r'got 1 maps of \[8\] channels, built for \[8, 8\]',
+        ),
+        ([torch.zeros(1, 6, 4, 4)] * 2, r'\[6, 6\] channels, built for \[8, 8\]'),
+        ([(torch.zeros(1, 8, 4, 4), torch.zeros(1, 8))] * 2, 'output class tokens'),
+    ],
+)
+def test_pyramid__wrong_maps__are_named(maps, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultiLayerPyramid([8, 8], 8, scales=(2, 1))(maps)
