@@ -1,0 +1,72 @@
+"""Files that list a whole split: COCO instances and captions, DAVIS image sets."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .annotations import CATEGORIES
+from .storage import (
+    SPLITS,
+    clip_name,
+    clip_paths,
+    encode_json,
+    image_paths,
+    write_bytes,
+)
+
+
+def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
+    """Gather the facts of finished pictures and clips into the files that list them.
+
+    Args:
+        root: Directory of the demo data.
+        counts: Numbers of 'training' and 'validation' pictures and of 'clips'.
+        size: Width and height of the pictures in pixels.
+    """
+    for split in SPLITS:
+        _write_split(root, split, counts[split], size)
+    if not counts['clips']:
+        return
+    captions, sets = {}, {'train': '', 'val': ''}
+    for index in range(counts['clips']):
+        name = clip_name(index)
+        facts = json.loads(clip_paths(root, index, 0)['scene'][0].read_text())
+        captions[name] = facts['captions']
+        sets['train' if index % 4 else 'val'] += f'{name}\n'
+    for name, text in sets.items():
+        path = root / 'clips' / 'ImageSets' / '2017' / f'{name}.txt'
+        write_bytes(path, text.encode())
+    write_bytes(root / 'clips' / 'captions.json', encode_json(captions))
+
+
+def _write_split(root: Path, split: str, count: int, size: int) -> None:
+    images: list[dict[str, Any]] = []
+    instances: list[dict[str, Any]] = []
+    captions: list[dict[str, Any]] = []
+    for index in range(count):
+        paths = image_paths(root, split, index)
+        image_id = index + 1
+        images.append(
+            {
+                'id': image_id,
+                'file_name': paths['image'].name,
+                'width': size,
+                'height': size,
+            }
+        )
+        facts = json.loads(paths['scene'].read_text())
+        for record in facts['instances']:
+            ids = {'id': len(instances) + 1, 'image_id': image_id}
+            instances.append(ids | record)
+        for text in facts['captions']:
+            captions.append(
+                {'id': len(captions) + 1, 'image_id': image_id, 'caption': text}
+            )
+    about = {'info': {'description': f'pe_mm demo scenes, {split}'}, 'licenses': []}
+    contents = {
+        'instances': {'annotations': instances, 'categories': CATEGORIES},
+        'captions': {'annotations': captions},
+    }
+    for kind, content in contents.items():
+        path = root / 'annotations' / f'{kind}_{split}.json'
+        write_bytes(path, encode_json(about | {'images': images} | content))

@@ -1,0 +1,138 @@
+"""The lists of whole splits are read by the tools they are made for."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from pe_mm.data.scene import CLASSES, PALETTE, STUFF
+
+
+@pytest.fixture
+def coco(demo_root: Path) -> COCO:
+    return COCO(str(demo_root / 'annotations' / 'instances_training.json'))
+
+
+def test_coco__loaded_by_pycocotools__knows_pictures_and_classes(coco: COCO) -> None:
+    assert coco.getImgIds() == [1, 2, 3, 4]
+    assert coco.imgs[1]['file_name'] == '000000.jpg'
+    assert (coco.imgs[1]['width'], coco.imgs[1]['height']) == (96, 96)
+    assert tuple(c['name'] for c in coco.loadCats(coco.getCatIds())) == CLASSES
+    assert coco.getAnnIds() == list(range(1, len(coco.anns) + 1))
+
+
+def test_coco__masks__agree_with_the_semantic_masks(
+    demo_root: Path, coco: COCO
+) -> None:
+    for image_id, image in coco.imgs.items():
+        name = image['file_name'].replace('.jpg', '.png')
+        path = demo_root / 'annotations' / 'training' / name
+        semantics = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        things = np.zeros_like(semantics)
+        for record in coco.loadAnns(coco.getAnnIds(imgIds=image_id)):
+            mask = coco.annToMask(record).astype(bool)
+            things[mask] = record['category_id']
+            assert (semantics[mask] == record['category_id']).mean() > 0.9
+        seen = np.where(semantics <= len(CLASSES), semantics, 0)
+        assert (things == seen).mean() > 0.98
+
+
+def test_captions__loaded_by_pycocotools__are_several_per_picture(
+    demo_root: Path,
+) -> None:
+    captions = COCO(str(demo_root / 'annotations' / 'captions_training.json'))
+
+    for image_id in captions.getImgIds():
+        texts = [c['caption'] for c in captions.loadAnns(captions.getAnnIds(image_id))]
+        assert len(texts) >= 3
+
+
+def test_davis__image_sets__name_clips_with_masks_of_steady_ids(
+    demo_root: Path,
+) -> None:
+    clips = demo_root / 'clips'
+    sets = {
+        name: (clips / 'ImageSets' / '2017' / f'{name}.txt').read_text().split()
+        for name in ('train', 'val')
+    }
+
+    assert sets == {'train': ['clip-001'], 'val': ['clip-000']}
+    for name in (*sets['train'], *sets['val']):
+        images = sorted((clips / 'JPEGImages' / '480p' / name).iterdir())
+        masks = sorted((clips / 'Annotations' / '480p' / name).iterdir())
+        assert [p.stem for p in images] == [p.stem for p in masks]
+        assert images[0].name == '00000.jpg' and masks[0].name == '00000.png'
+        ids = [set(np.unique(np.array(Image.open(path)))) - {0} for path in masks]
+        facts = json.loads(
+            (demo_root / 'scenes' / 'clips' / f'{name}.json').read_text()
+        )
+        assert ids[0] == {item['id'] for item in facts['objects']}
+        assert all(later <= ids[0] for later in ids)
+        assert json.loads((clips / 'captions.json').read_text())[name]
+
+
+def test_mmdet__coco_dataset__reads_pictures_boxes_and_masks(demo_root: Path) -> None:
+    datasets = pytest.importorskip('mmdet.datasets')
+    dataset = datasets.CocoDataset(
+        data_root=str(demo_root),
+        ann_file='annotations/instances_training.json',
+        data_prefix={'img': 'images/training/'},
+        metainfo={'classes': CLASSES},
+        filter_cfg={'filter_empty_gt': True},
+        pipeline=[
+            {'type': 'mmdet.LoadImageFromFile'},
+            {'type': 'mmdet.LoadAnnotations', 'with_bbox': True, 'with_mask': True},
+            {'type': 'mmdet.PackDetInputs'},
+        ],
+    )
+
+    sample = dataset[0]
+
+    facts = json.loads((demo_root / 'scenes/training/000000.json').read_text())
+    truth = sample['data_samples'].gt_instances
+    assert len(dataset) == 4
+    assert sample['inputs'].shape == (3, 96, 96)
+    assert truth.labels.tolist() == [r['category_id'] - 1 for r in facts['instances']]
+    areas = [record['area'] for record in facts['instances']]
+    assert truth.masks.areas.astype(int) == pytest.approx(areas, rel=0.1)
+
+
+def test_mmseg__ade_like_and_nyu_datasets__read_labels_and_metres(
+    demo_root: Path,
+) -> None:
+    datasets = pytest.importorskip('mmseg.datasets')
+    load = {'type': 'mmseg.LoadImageFromFile'}
+    pack = {'type': 'mmseg.PackSegInputs'}
+    segmentation = datasets.BaseSegDataset(
+        data_root=str(demo_root),
+        data_prefix={
+            'img_path': 'images/training',
+            'seg_map_path': 'annotations/training',
+        },
+        metainfo={'classes': CLASSES + STUFF, 'palette': [list(c) for c in PALETTE]},
+        reduce_zero_label=True,
+        pipeline=[load, {'type': 'mmseg.LoadAnnotations'}, pack],
+    )
+    depth = datasets.NYUDataset(
+        data_root=str(demo_root),
+        data_prefix={'img_path': 'images/training', 'depth_map_path': 'depth/training'},
+        pipeline=[
+            load,
+            {'type': 'mmseg.LoadDepthAnnotation', 'depth_rescale_factor': 1e-3},
+            pack,
+        ],
+    )
+
+    labels = segmentation[0]['data_samples'].gt_sem_seg.data.numpy()[0]
+    metres = depth[0]['data_samples'].gt_depth_map.data.numpy()[0]
+
+    raw = cv2.imread(
+        str(demo_root / 'annotations/training/000000.png'), cv2.IMREAD_UNCHANGED
+    )
+    assert len(segmentation) == len(depth) == 4
+    assert np.array_equal(labels, np.where(raw == 0, 255, raw - 1))
+    assert 0.5 < metres.min() < metres.max() < 30
