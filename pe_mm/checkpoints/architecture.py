@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pe_mm.checkpoints.rename_rules import BLOCK_NUMBER
 from pe_mm.variants import VARIANTS, Variant
 
-_BLOCK = re.compile(r'blocks\.(\d+)\.')
+_BLOCK = re.compile(rf'blocks\.({BLOCK_NUMBER})\.')
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,15 @@ class Architecture:
         try:
             kernel = tensors['patch_embed.proj.weight']
             class_token = 'cls_token' in tensors
+            cells = tensors['pos_embed'].shape[1] - int(class_token)
+            if cells < 1:
+                return None
             return cls(
                 width=kernel.shape[0],
                 depth=count_blocks(tensors),
                 mlp_width=tensors['blocks.0.mlp.fc1.weight'].shape[0],
                 patch_size=kernel.shape[-1],
-                cells=tensors['pos_embed'].shape[1] - int(class_token),
+                cells=cells,
                 class_token=class_token,
                 layer_scale='blocks.0.gamma_1' in tensors,
             )

@@ -11,6 +11,7 @@ from pe_mm.checkpoints.errors import CheckpointError, listing
 from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
 from pe_mm.checkpoints.loading import check_family
 from pe_mm.checkpoints.rename_rules import RULES, ours_to_meta
+from pe_mm.checkpoints.values import check_not_meta
 
 Target = Literal['meta', 'timm', 'ours']
 
@@ -60,8 +61,9 @@ def convert_state_dict(
         prefix: What the encoder's names start with, where there are several encoders.
 
     Raises:
-        CheckpointError: There is no encoder, it is incomplete or has unknown tensors,
-            or its head has a bias, which Meta's layout has no place for.
+        CheckpointError: There is no encoder, it is incomplete, has unknown tensors or
+            such without values, or its head has a bias, which Meta's layout has no
+            place for.
     """
     if to not in ('meta', 'timm', 'ours'):
         raise ValueError(f"to must be 'meta', 'timm' or 'ours', got {to!r}")
@@ -78,6 +80,7 @@ def convert_state_dict(
             f'{len(unknown)} names that no Perception Encoder has: {listing(unknown)}'
         )
     check_complete(ours.tensors)
+    check_not_meta('the checkpoint', ours.tensors)
     check_family('the checkpoint', ours.tensors, found.layout, with_pool=False)
     architecture = Architecture.of_weights(ours.tensors)
     variants = architecture.variants() if architecture else []

@@ -18,4 +18,11 @@ def listing(names: Iterable[str], limit: int = 10) -> str:
     """Join names for a message: the first ``limit`` of them, and how many more."""
     ordered = list(names)
     more = len(ordered) - limit
-    return ', '.join(ordered[:limit]) + (f' and {more} more' if more > 0 else '')
+    shown = ', '.join(map(shorten, ordered[:limit]))
+    return shown + (f' and {more} more' if more > 0 else '')
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """Cut the middle out of a long name or path, for a message."""
+    half = limit // 2
+    return text if len(text) <= limit else f'{text[:half]}...{text[-half:]}'

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
-from pe_mm.checkpoints.errors import CheckpointError, listing
+from pe_mm.checkpoints.errors import CheckpointError, listing, shorten
 from pe_mm.checkpoints.rename_rules import (
     RULES,
     Renamed,
@@ -28,6 +30,7 @@ CONTAINERS = (
     'weights',
     'module',
 )
+MAX_NESTING = 20
 # What torch.compile, FSDP and activation checkpointing put into names, anywhere.
 _WRAPPERS = re.compile(
     r'(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.'
@@ -104,17 +107,42 @@ def unwrap(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the state dict in a checkpoint's containers.
 
     Raises:
-        CheckpointError: There are no tensors, or several state dicts of unknown names.
+        CheckpointError: There are no tensors, several state dicts of unknown names, or
+            they are nested deeper than any training code does.
+    """
+    # A dict may hold itself, or one that it is in.
+    seen = {id(checkpoint)}
+    while (inner := _inner_dict(checkpoint, seen)) is not None:
+        if len(seen) > MAX_NESTING:
+            raise CheckpointError(
+                f'the checkpoint holds dicts nested more than {MAX_NESTING} deep; pass '
+                'the state dict in them'
+            )
+        checkpoint = inner
+        seen.add(id(checkpoint))
+    return checkpoint
+
+
+def _inner_dict(
+    checkpoint: Mapping[str, Any], seen: set[int]
+) -> Mapping[str, Any] | None:
+    """Return the dict to look for the weights in; None where it is this one.
+
+    Raises:
+        CheckpointError: As in ``unwrap``.
     """
     for name in CONTAINERS:
         inner = checkpoint.get(name)
-        if isinstance(inner, Mapping) and _holds_tensors(inner):
-            return unwrap(inner)
+        if isinstance(inner, Mapping) and _holds_tensors(inner, seen):
+            return inner
     if any(isinstance(value, Tensor) for value in checkpoint.values()):
-        return checkpoint
-    candidates = [name for name, inner in checkpoint.items() if _is_state_dict(inner)]
+        return None
+    candidates = {
+        str(name): inner for name, inner in checkpoint.items() if _is_state_dict(inner)
+    }
     if len(candidates) == 1:
-        return unwrap(checkpoint[candidates[0]])
+        (only,) = candidates.values()
+        return only
     if candidates:
         raise CheckpointError(
             f'the checkpoint holds several state dicts, {listing(candidates)}; '
@@ -135,10 +163,18 @@ def _is_state_dict(value: Any) -> bool:
     )
 
 
-def _holds_tensors(value: Mapping[str, Any]) -> bool:
-    return _is_state_dict(value) or any(
-        isinstance(inner, Mapping) and _holds_tensors(inner) for inner in value.values()
-    )
+def _holds_tensors(value: Mapping[str, Any], seen: set[int]) -> bool:
+    """Tell whether there is a state dict at any depth, outside the dicts ``seen``."""
+    queue, seen = [value], set(seen)
+    while queue:
+        inner = queue.pop()
+        if id(inner) in seen:
+            continue
+        if _is_state_dict(inner):
+            return True
+        seen.add(id(inner))
+        queue += (item for item in inner.values() if isinstance(item, Mapping))
+    return False
 
 
 def detect_format(state_dict: Mapping[str, Any], prefix: str | None = None) -> Layout:
@@ -163,7 +199,8 @@ def find_encoder(
             None to find it, which needs the encoder to be the only one.
 
     Raises:
-        CheckpointError: There is no Perception Encoder in it, or there are several.
+        CheckpointError: There is no Perception Encoder in it, there are several, or
+            one of its tensors is not dense (sparse, nested, quantised).
     """
     state_dict: dict[str, Tensor] = {}
     outside: dict[str, str] = {}
@@ -198,7 +235,25 @@ def find_encoder(
         for key, tensor in state_dict.items()
         if key.startswith(place)
     }
+    for key, tensor in inside.items():
+        _check_dense(place + key, tensor)
     return FoundEncoder(inside, layout, place, outside)
+
+
+def _check_dense(name: str, tensor: Tensor) -> None:
+    """Refuse tensors that cannot be reshaped and copied like others."""
+    kinds = {
+        'uninitialised': is_lazy(tensor),
+        'nested': tensor.is_nested,
+        'quantised': tensor.is_quantized,
+        'sparse': tensor.layout != torch.strided,
+    }
+    kind = next((kind for kind, found in kinds.items() if found), None)
+    if kind is not None:
+        raise CheckpointError(
+            f'{shorten(name)!r} is no dense tensor ({kind}); weights must be dense '
+            'floating point tensors'
+        )
 
 
 def _encoders(state_dict: Mapping[str, Tensor]) -> dict[str, Layout]:

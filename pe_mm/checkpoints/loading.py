@@ -6,18 +6,18 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
 from mmengine.logging import print_log
 from timm.layers import resample_patch_embed
-from torch import Tensor
+from torch import Tensor, nn
 
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
 from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
 from pe_mm.checkpoints.reading import Source, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_name
+from pe_mm.checkpoints.values import check_dtypes, check_finite, check_not_meta
 from pe_mm.variants import Variant
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def load_encoder_weights(
 
     Weights of another variant are an error. Where a file fits tensor by tensor but has
     a pooling or final norm that the variant has not, the load warns: a student may well
-    start from PE-Core.
+    start from PE-Core. It also warns where the file may be another CLIP's.
 
     Args:
-        encoder: The encoder; its dtype and device stay.
+        encoder: The encoder, compiled or not; its dtype and device stay.
         source: A path, an ``hf://owner/repo/file`` address, or a state dict.
         prefix: What the encoder's names start with in the checkpoint, where it holds
             several encoders; None to find it.
@@ -106,7 +106,9 @@ def load_encoder_weights(
 
     Raises:
         CheckpointError: The source cannot be read, or does not fit; nothing is loaded.
+        TypeError: ``encoder`` is no encoder, but a model that holds one, for example.
     """
+    encoder = _as_encoder(encoder)
     plan = plan_load(encoder, source, prefix=prefix)
     on_meta = [name for name, p in encoder.state_dict().items() if p.is_meta]
     if on_meta:
@@ -114,7 +116,8 @@ def load_encoder_weights(
             f'the encoder is on the meta device ({listing(on_meta, 3)}) and can hold '
             "no weights; call encoder.to_empty(device='cpu') first"
         )
-    _check_finite(encoder, plan)
+    check_not_meta(plan.report.source, plan.tensors)
+    check_finite(plan.report.source, plan.tensors, encoder.state_dict())
     encoder.load_state_dict(plan.tensors, strict=True)
     print_log(str(plan.report), logger='current')
     for warning in plan.report.warnings:
@@ -134,7 +137,9 @@ def plan_load(
 
     Raises:
         CheckpointError: The source cannot be read, or does not fit.
+        TypeError: As in ``load_encoder_weights``.
     """
+    encoder = _as_encoder(encoder)
     found = find_encoder(read_checkpoint(source), prefix)
     name = 'the state dict' if isinstance(source, Mapping) else os.fspath(source)
     renamed = found.in_our_names()
@@ -149,6 +154,7 @@ def plan_load(
             else:
                 skipped |= dict.fromkeys(names, reason)
     used = {key: tensors[key] for key in wanted if key in tensors}
+    check_dtypes(name, used)
     resampled = _resample_patch_kernel(used, wanted)
     shown = _both_names if found.layout == 'meta' else str
     misshapen = [
@@ -174,6 +180,27 @@ def plan_load(
         name, found.layout, found.prefix, len(used), skipped, resampled, warnings
     )
     return LoadPlan(used, report)
+
+
+def _as_encoder(model: 'PerceptionEncoder') -> 'PerceptionEncoder':
+    """Return the encoder itself, not torch.compile's wrapper of it.
+
+    Raises:
+        TypeError: It is something else; where an encoder is in it, the message tells.
+    """
+    encoder: Any = getattr(model, '_orig_mod', model)
+    if isinstance(getattr(encoder, 'variant', None), Variant):
+        return encoder
+    modules = encoder.named_modules() if isinstance(encoder, nn.Module) else ()
+    places = [
+        name
+        for name, module in modules
+        if isinstance(getattr(module, 'variant', None), Variant)
+    ]
+    fix = f'; pass the encoder in it: model.{places[0]}' if places else ''
+    raise TypeError(
+        f'encoder must be a PerceptionEncoder, got {type(encoder).__name__}{fix}'
+    )
 
 
 def _reason_to_skip(
@@ -203,7 +230,7 @@ def _resample_patch_kernel(
         tensors[PATCH_KERNEL],
         wanted[PATCH_KERNEL].shape,
     )
-    if list(kernel.shape[:2]) != channels or kernel.dim() != 4:
+    if list(kernel.shape[:2]) != channels or kernel.dim() != 4 or not kernel.numel():
         return {}
     if kernel.shape[2:] == (height, width):
         return {}
@@ -289,23 +316,11 @@ def _doubts(
             f'{name} has {" and ".join(extra)}, which {variant.name} does not have '
             '(PE-Core has): it was trained as another kind of encoder'
         )
-
-
-def _check_finite(encoder: 'PerceptionEncoder', plan: LoadPlan) -> None:
-    """Refuse values that are, or in the encoder's dtype become, NaN or infinite."""
-    bad = []
-    for key, parameter in encoder.state_dict().items():
-        tensor = plan.tensors[key]
-        if not tensor.is_floating_point():
-            raise CheckpointError(
-                f'{key} in {plan.report.source} is {tensor.dtype}; weights must be '
-                'floating point, quantised ones cannot be loaded'
-            )
-        if not torch.isfinite(tensor.to(parameter.dtype)).all():
-            bad.append(f'{key} (as {parameter.dtype})')
-    if bad:
-        raise CheckpointError(
-            f'{plan.report.source} holds NaN or infinite values in {listing(bad)}'
+    normed = 'norm.weight' in tensors and 'norm.weight' not in wanted
+    if variant.pool is not None and normed and 'attn_pool.latent' not in tensors:
+        yield (
+            f'{name} has a final norm but no attention pooling: these may be the '
+            f"weights of another CLIP (timm's vit_*_clip_*), not of {variant.name}"
         )
 
 

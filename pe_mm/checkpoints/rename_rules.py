@@ -76,6 +76,8 @@ class Rule:
 
 
 BLOCK = 'transformer.resblocks.{i}'
+# Bounded, so that the number in a hostile name is no size to loop over.
+BLOCK_NUMBER = r'(?:0|[1-9][0-9]{0,2})'
 
 RULES: tuple[Rule, ...] = (
     Rule('class_embedding', ('cls_token',), AS_TOKEN),
@@ -108,7 +110,7 @@ RULES: tuple[Rule, ...] = (
 def template_regex(template: str) -> str:
     """Turn a rule's name into the source of a regular expression with its fields."""
     source = re.escape(template)
-    source = source.replace(r'\{i\}', r'(?P<i>\d+)')
+    source = source.replace(r'\{i\}', f'(?P<i>{BLOCK_NUMBER})')
     return source.replace(r'\{leaf\}', '(?P<leaf>weight|bias)')
 
 

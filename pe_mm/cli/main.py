@@ -21,7 +21,9 @@ COMMANDS = {
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130  # what shells give after Ctrl-C
+# What shells give for a process that SIGINT or SIGPIPE ended.
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The command's exit code; 2 after an error of the user's, which is printed as one
-        line (with a traceback where PE_MM_TRACEBACK=1), 130 after Ctrl-C.
+        line (with a traceback where PE_MM_TRACEBACK=1), 130 after Ctrl-C, 141 where
+        the reader of the output left, as in ``pe-mm doctor | head -1``.
     """
     words = sys.argv[1:] if argv is None else list(argv)
     # Only the wanted command is imported: the doctor runs whatever else is broken.
@@ -42,10 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if pe_mm.load_error is not None and words[0] != 'doctor':
             raise pe_mm.load_error
         code: int = args.run(args)
+        # At exit a reader that left would be an error of the interpreter's.
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print('pe-mm: interrupted', file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and lost_reader():
+            return EXIT_BROKEN_PIPE
         if os.environ.get(TRACEBACK_VARIABLE) == '1' or not is_user_error(error):
             raise
         print(f'pe-mm: error: {error_line(error)}', file=sys.stderr)
@@ -77,6 +84,20 @@ def add_command(
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
+
+
+def lost_reader() -> bool:
+    """Tell whether nobody reads the output any more; if so, drop the rest of it."""
+    try:
+        # An empty line: unbuffered output keeps nothing that a flush would try again.
+        print(flush=True)
+    except BrokenPipeError:
+        # What is buffered is written once more at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return True
+    return False
 
 
 def is_user_error(error: Exception) -> bool:

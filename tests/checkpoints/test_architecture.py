@@ -1,3 +1,6 @@
+"""Which variant the shapes of weights belong to."""
+
+import pytest
 import torch
 
 from pe_mm.backbones import PerceptionEncoder
@@ -5,7 +8,7 @@ from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.variants import VARIANTS
 
 
-def test_variants__every_official_one__is_told_by_its_weights():
+def test_variants__every_official_one__is_told_by_its_weights() -> None:
     for name, variant in VARIANTS.items():
         with torch.device('meta'):
             weights = PerceptionEncoder(variant).state_dict()
@@ -15,11 +18,19 @@ def test_variants__every_official_one__is_told_by_its_weights():
         assert set(told.variants()) == same & set(VARIANTS)
 
 
-def test_of_weights__names_of_another_model__is_none():
+def test_of_weights__names_of_another_model__is_none() -> None:
     assert Architecture.of_weights({'fc.weight': torch.zeros(1)}) is None
 
 
-def test_description__nocls_giant__names_what_differs_between_variants():
+@pytest.mark.parametrize('rows', [0, 1])
+def test_of_weights__no_position_left_beside_the_class_token__is_none(rows) -> None:
+    with torch.device('meta'):
+        weights = PerceptionEncoder('PE-Core-T16-384').state_dict()
+        weights['pos_embed'] = torch.zeros(1, rows, 192)
+    assert Architecture.of_weights(weights) is None
+
+
+def test_description__nocls_giant__names_what_differs_between_variants() -> None:
     text = str(Architecture.of_variant(VARIANTS['PE-Spatial-G14-448']))
     assert text == (
         'width 1536, 50 blocks, patch 14, 32x32 positions, '
@@ -27,9 +38,10 @@ def test_description__nocls_giant__names_what_differs_between_variants():
     )
 
 
-def test_count_blocks__gaps__counts_to_the_highest():
+def test_count_blocks__gaps__counts_to_the_highest() -> None:
     tensor = torch.zeros(1)
     assert count_blocks({'blocks.0.gamma_1': tensor, 'blocks.11.gamma_1': tensor}) == 12
     assert count_blocks({'norm.weight': tensor}) == 0
     assert block_of('blocks.3.gamma_1') == 3
     assert block_of('attn_pool.blocks.3.x') is None
+    assert block_of(f'blocks.{"9" * 5000}.gamma_1') is None

@@ -1,3 +1,5 @@
+"""The table of names, in both directions."""
+
 import pytest
 import torch
 from timm.models.eva import _convert_pe
@@ -11,7 +13,7 @@ from pe_mm.variants import VARIANTS
 GOLDEN = ['core_cls', 'spatial_cls_patch16', 'spatial_nocls_layerscale']
 
 
-def assert_same(ours, theirs):
+def assert_same(ours, theirs) -> None:
     assert set(ours) == set(theirs)
     for key, tensor in theirs.items():
         torch.testing.assert_close(ours[key], tensor, rtol=0, atol=0)
@@ -71,7 +73,7 @@ def meta_state(variant, width=16):
 
 
 @pytest.mark.parametrize('name', VARIANTS)
-def test_meta_to_ours__every_variant__equals_timms_conversion(name):
+def test_meta_to_ours__every_variant__equals_timms_conversion(name) -> None:
     state = meta_state(VARIANTS[name])
     renamed = meta_to_ours(state)
     assert renamed.unknown == []
@@ -79,7 +81,7 @@ def test_meta_to_ours__every_variant__equals_timms_conversion(name):
 
 
 @pytest.mark.parametrize('name', VARIANTS)
-def test_meta_to_ours__every_variant__gives_the_encoders_names(name):
+def test_meta_to_ours__every_variant__gives_the_encoders_names(name) -> None:
     variant = VARIANTS[name]
     with torch.device('meta'):
         encoder = PerceptionEncoder(
@@ -91,7 +93,7 @@ def test_meta_to_ours__every_variant__gives_the_encoders_names(name):
 
 
 @pytest.mark.parametrize('name', VARIANTS)
-def test_round_trip__every_variant__gives_the_same_bits(name):
+def test_round_trip__every_variant__gives_the_same_bits(name) -> None:
     state = meta_state(VARIANTS[name])
     ours = meta_to_ours(state).tensors
     back = ours_to_meta(ours)
@@ -102,14 +104,14 @@ def test_round_trip__every_variant__gives_the_same_bits(name):
 
 @pytest.mark.parametrize('name', GOLDEN)
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
-def test_round_trip__golden_keys__keeps_bits_and_dtype(name, dtype):
+def test_round_trip__golden_keys__keeps_bits_and_dtype(name, dtype) -> None:
     state = {key: tensor.to(dtype) for key, tensor in golden(name)[1].items()}
     ours = meta_to_ours(state).tensors
     assert {tensor.dtype for tensor in ours.values()} == {dtype}
     assert_same(ours_to_meta(ours).tensors, state)
 
 
-def test_origin__split_pooling__names_the_stacked_tensor():
+def test_origin__split_pooling__names_the_stacked_tensor() -> None:
     renamed = meta_to_ours(golden('core_cls')[1])
     assert renamed.origin['attn_pool.q.bias'] == ('attn_pool.attn.in_proj_bias',)
     assert renamed.origin['attn_pool.kv.bias'] == ('attn_pool.attn.in_proj_bias',)
@@ -118,7 +120,7 @@ def test_origin__split_pooling__names_the_stacked_tensor():
     assert back.origin['proj'] == ('head.weight', 'head.bias')
 
 
-def test_unknown_names__both_directions__are_listed_not_dropped():
+def test_unknown_names__both_directions__are_listed_not_dropped() -> None:
     tensor = torch.zeros(2)
     assert meta_to_ours({'conv1.bias': tensor, 'ln_3.weight': tensor}).unknown == [
         'conv1.bias',
@@ -129,26 +131,26 @@ def test_unknown_names__both_directions__are_listed_not_dropped():
     ]
 
 
-def test_ours_to_meta__head_with_a_bias__is_an_error():
+def test_ours_to_meta__head_with_a_bias__is_an_error() -> None:
     ours = meta_to_ours(golden('core_cls')[1]).tensors
     ours['head.bias'] = torch.full((32,), 0.5)
     with pytest.raises(CheckpointError, match=r"'head.bias' is not zero"):
         ours_to_meta(ours)
 
 
-def test_ours_to_meta__half_of_a_split_tensor__names_the_other():
+def test_ours_to_meta__half_of_a_split_tensor__names_the_other() -> None:
     ours = meta_to_ours(golden('core_cls')[1]).tensors
     del ours['attn_pool.kv.weight']
     with pytest.raises(CheckpointError, match=r'attn_pool\.kv\.weight not there'):
         ours_to_meta(ours)
 
 
-def test_meta_to_ours__batched_position_embedding__is_an_error_with_its_shape():
+def test_meta_to_ours__batched_position_embedding__is_an_error_with_its_shape() -> None:
     with pytest.raises(CheckpointError, match=r'shape \(1, 4, 8\).*2 dimensions'):
         meta_to_ours({'positional_embedding': torch.zeros(1, 4, 8)})
 
 
-def test_meta_name__our_name__is_metas():
+def test_meta_name__our_name__is_metas() -> None:
     name = meta_name('blocks.12.attn.qkv.bias')
     assert name == 'transformer.resblocks.12.attn.in_proj_bias'
     assert meta_name('blocks.12.attn.rope') is None

@@ -1,3 +1,5 @@
+"""Files appear complete or not at all."""
+
 import errno
 import os
 
@@ -9,7 +11,7 @@ from pe_mm.checkpoints import CheckpointError, read_checkpoint
 from pe_mm.checkpoints.writing import replacing, save_checkpoint
 
 
-def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path):
+def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path) -> None:
     large = torch.randn(1000, 1000)
     save_checkpoint(tmp_path / 'a.pt', {'row': large[3], 'turned': large[:2].T})
     assert (tmp_path / 'a.pt').stat().st_size < 20_000
@@ -18,7 +20,7 @@ def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path):
     assert torch.equal(content['turned'], large[:2].T)
 
 
-def test_save__facts__are_beside_the_tensors(tmp_path):
+def test_save__facts__are_beside_the_tensors(tmp_path) -> None:
     tensors, meta = {'a': torch.ones(2)}, {'variant': 'PE-Core-T16-384'}
     save_checkpoint(tmp_path / 'a.pt', tensors, meta=meta)
     content = read_checkpoint(tmp_path / 'a.pt')
@@ -29,14 +31,14 @@ def test_save__facts__are_beside_the_tensors(tmp_path):
         assert file.metadata() == {'format': 'pt', **meta}
 
 
-def test_save__missing_folder__is_made_with_normal_rights(tmp_path):
+def test_save__missing_folder__is_made_with_normal_rights(tmp_path) -> None:
     path = tmp_path / 'new' / 'a.pt'
     save_checkpoint(path, {'a': torch.ones(2)})
     (tmp_path / 'other').touch()
     assert path.stat().st_mode == (tmp_path / 'other').stat().st_mode
 
 
-def test_replacing__failure__keeps_the_old_file_and_leaves_nothing(tmp_path):
+def test_replacing__failure__keeps_the_old_file_and_leaves_nothing(tmp_path) -> None:
     path = tmp_path / 'a.txt'
     path.write_text('old')
     with (
@@ -49,7 +51,7 @@ def test_replacing__failure__keeps_the_old_file_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == ['a.txt']
 
 
-def test_replacing__parent_is_a_file__is_a_clear_error(tmp_path):
+def test_replacing__parent_is_a_file__is_a_clear_error(tmp_path) -> None:
     (tmp_path / 'file').touch()
     with (
         pytest.raises(CheckpointError, match='could not write'),

@@ -1,3 +1,5 @@
+"""`pe-mm convert`: layouts and back, reports, and what is never overwritten."""
+
 import argparse
 import json
 
@@ -22,7 +24,7 @@ def run(*arguments):
     return convert.run(parser.parse_args([str(argument) for argument in arguments]))
 
 
-def assert_same(tensors, expected):
+def assert_same(tensors, expected) -> None:
     assert set(tensors) == set(expected)
     for key, tensor in expected.items():
         torch.testing.assert_close(tensors[key], tensor, rtol=0, atol=0)
@@ -57,7 +59,9 @@ def weights(tmp_path):
     ('to', 'suffix'),
     [('timm', 'safetensors'), ('timm', 'pth'), ('ours', 'pt'), ('ours', 'safetensors')],
 )
-def test_convert__meta_and_back__gives_the_same_bits(tmp_path, case, to, suffix):
+def test_convert__meta_and_back__gives_the_same_bits(
+    tmp_path, case, to, suffix
+) -> None:
     state = golden(case)[1]
     torch.save({'state_dict': state}, tmp_path / 'meta.pt')
     there, back = tmp_path / f'there.{suffix}', tmp_path / 'back.pt'
@@ -67,7 +71,7 @@ def test_convert__meta_and_back__gives_the_same_bits(tmp_path, case, to, suffix)
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_convert__timm_and_back__gives_the_same_bits(tmp_path, case):
+def test_convert__timm_and_back__gives_the_same_bits(tmp_path, case) -> None:
     ours = meta_to_ours(golden(case)[1]).tensors
     save_file(
         {key: t.contiguous() for key, t in ours.items()}, tmp_path / 'a.safetensors'
@@ -79,7 +83,7 @@ def test_convert__timm_and_back__gives_the_same_bits(tmp_path, case):
 
 def test_convert__whole_clip__reports_every_tensor_and_the_text_tower(
     weights, tmp_path, capsys
-):
+) -> None:
     out, report = tmp_path / 'out.pt', tmp_path / 'report.json'
     run(weights, out, '--report', report)
     content, told = read_checkpoint(out), json.loads(report.read_text())
@@ -103,13 +107,15 @@ def test_convert__whole_clip__reports_every_tensor_and_the_text_tower(
     assert "94 tensors in the layout 'ours', from 'meta'" in capsys.readouterr().out
 
 
-def test_convert__ours_as_safetensors__keeps_the_facts_in_the_header(weights, tmp_path):
+def test_convert__ours_as_safetensors__keeps_the_facts_in_the_header(
+    weights, tmp_path
+) -> None:
     run(weights, tmp_path / 'out.safetensors')
     with safe_open(tmp_path / 'out.safetensors', framework='pt') as file:
         assert file.metadata()['source_layout'] == 'meta'
 
 
-def test_convert__existing_output__is_kept_without_force(weights, tmp_path):
+def test_convert__existing_output__is_kept_without_force(weights, tmp_path) -> None:
     out = tmp_path / 'out.pt'
     out.write_text('mine')
     with pytest.raises(FileExistsError, match=r'out\.pt exists; pass --force'):
@@ -119,20 +125,22 @@ def test_convert__existing_output__is_kept_without_force(weights, tmp_path):
     assert 'state_dict' in read_checkpoint(out)
 
 
-def test_convert__onto_its_input_with_force__works(weights):
+def test_convert__onto_its_input_with_force__works(weights) -> None:
     expected = golden('core_cls')[1]
     run(weights, weights, '--to', 'meta', '--force')
     assert_same(read_checkpoint(weights), expected)
 
 
-def test_convert__existing_report__stops_before_anything_is_written(weights, tmp_path):
+def test_convert__existing_report__stops_before_anything_is_written(
+    weights, tmp_path
+) -> None:
     (tmp_path / 'report.json').touch()
     with pytest.raises(FileExistsError, match=r'report\.json exists'):
         run(weights, tmp_path / 'out.pt', '--report', tmp_path / 'report.json')
     assert not (tmp_path / 'out.pt').exists()
 
 
-def test_convert__unusable_output_names__are_errors(weights, tmp_path):
+def test_convert__unusable_output_names__are_errors(weights, tmp_path) -> None:
     with pytest.raises(ValueError, match=r"suffix must be one of .*got '\.onnx'"):
         run(weights, tmp_path / 'out.onnx')
     with pytest.raises(ValueError, match='are the same file'):
@@ -142,7 +150,7 @@ def test_convert__unusable_output_names__are_errors(weights, tmp_path):
         run(weights, tmp_path / 'folder.pt')
 
 
-def test_convert__right_variant__is_noted(official, tmp_path, capsys):
+def test_convert__right_variant__is_noted(official, tmp_path, capsys) -> None:
     run(official, tmp_path / 'out.pt', '--variant', 'PE-Spatial-T16-512')
     content = read_checkpoint(tmp_path / 'out.pt')
     assert content['meta']['variant'] == 'PE-Spatial-T16-512'
@@ -156,13 +164,15 @@ def test_convert__right_variant__is_noted(official, tmp_path, capsys):
         ('PE-Spatial-T16', "unknown variant.*'PE-Spatial-T16-512'"),
     ],
 )
-def test_convert__wrong_variant__writes_nothing(official, tmp_path, variant, message):
+def test_convert__wrong_variant__writes_nothing(
+    official, tmp_path, variant, message
+) -> None:
     with pytest.raises(ValueError, match=message):
         run(official, tmp_path / 'out.pt', '--variant', variant)
     assert not (tmp_path / 'out.pt').exists()
 
 
-def test_convert__trained_head_bias__has_no_place_in_metas_layout(tmp_path):
+def test_convert__trained_head_bias__has_no_place_in_metas_layout(tmp_path) -> None:
     ours = meta_to_ours(golden('core_cls')[1]).tensors
     ours['head.bias'] = torch.ones(32)
     torch.save(ours, tmp_path / 'in.pt')
@@ -171,6 +181,15 @@ def test_convert__trained_head_bias__has_no_place_in_metas_layout(tmp_path):
     assert not (tmp_path / 'out.pt').exists()
 
 
-def test_convert__missing_input__names_the_nearest(weights, tmp_path):
+@pytest.mark.parametrize('name', ['1000000000', '9' * 5000])
+def test_convert__hostile_block_number__is_refused_at_once(tmp_path, name) -> None:
+    extra = {f'transformer.resblocks.{name}.ln_1.weight': torch.zeros(64)}
+    torch.save(golden('core_cls')[1] | extra, tmp_path / 'in.pt')
+    with pytest.raises(CheckpointError, match='1 names that no Perception Encoder has'):
+        run(tmp_path / 'in.pt', tmp_path / 'out.pt')
+    assert not (tmp_path / 'out.pt').exists()
+
+
+def test_convert__missing_input__names_the_nearest(weights, tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r'nearest there: meta\.pt'):
         run(tmp_path / 'mete.pt', tmp_path / 'out.pt')

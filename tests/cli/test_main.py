@@ -1,9 +1,12 @@
 """The command line: help, commands, exit codes, and errors as one line."""
 
 import argparse
+import io
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,31 @@ def test_main__ctrl_c__is_code_130(command, capsys):
     assert capsys.readouterr().err == 'pe-mm: interrupted\n'
 
 
+@pytest.mark.parametrize('unbuffered', [False, True])
+def test_main__reader_of_the_output_left__ends_quietly(
+    command, capsys, monkeypatch, unbuffered
+):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command(lambda args: print('row') or 0)
+
+    with io.TextIOWrapper(
+        open(writer, 'wb', buffering=0 if unbuffered else -1), write_through=unbuffered
+    ) as output:
+        monkeypatch.setattr(sys, 'stdout', output)
+        assert cli.main(['fake']) == 141
+        # As at exit, when the interpreter flushes what is left.
+        output.flush()
+    assert capsys.readouterr().err == ''
+
+
+def test_main__another_broken_pipe__is_the_users_error(command, capsys):
+    command(raising(BrokenPipeError(32, 'Broken pipe')))
+
+    assert cli.main(['fake']) == 2
+    assert capsys.readouterr().err == 'pe-mm: error: Broken pipe\n'
+
+
 def test_main__version__is_the_packages(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(['--version'])
@@ -127,6 +155,28 @@ def test_doctor__another_command_is_broken__still_starts(monkeypatch):
     parser = cli.build_parser(['doctor'])
 
     assert parser.parse_args(['doctor', '--json']).json
+
+
+@pytest.mark.parametrize('wanted', ['0', '1'])
+def test_module__broken_stack_with_traceback_wanted__shows_its_cause(tmp_path, wanted):
+    (tmp_path / 'timm').mkdir()
+    (tmp_path / 'timm' / '__init__.py').write_text('raise RuntimeError("timm is torn")')
+    root = str(Path(cli.__file__).parents[2])
+
+    done = subprocess.run(
+        [sys.executable, '-m', 'pe_mm', 'train', 'config.py'],
+        env={
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join([str(tmp_path), root]),
+            cli.TRACEBACK_VARIABLE: wanted,
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert 'cannot load what it stands on: timm is torn' in done.stderr
+    assert ('RuntimeError: timm is torn' in done.stderr) == (wanted == '1')
+    assert ('Traceback' in done.stderr) == (wanted == '1')
 
 
 def test_module__run_with_python_m__has_the_same_commands():

@@ -1,0 +1,82 @@
+"""What mmengine's own loading of whole models neither checks nor leaves out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.model import BaseModule, PretrainedInit
+from torch import Tensor, nn
+
+from pe_mm.checkpoints.errors import CheckpointError
+from pe_mm.checkpoints.layouts import find_encoder
+
+PREFIX = 'backbone.'
+
+
+def check_covers_backbone(
+    checkpoint: Mapping[str, Any], model: Mapping[str, Tensor]
+) -> None:
+    """Check that a checkpoint of a whole model has weights for its backbone.
+
+    mmengine's ``load_from`` loads what fits and logs the rest, so that a file of an
+    encoder alone, whose names have no ``backbone.``, would leave every weight random.
+
+    Args:
+        checkpoint: What mmengine read: a state dict, or a dict with a 'state_dict'.
+        model: The state dict of the model that is going to be loaded.
+
+    Raises:
+        CheckpointError: The model has a backbone, and none of its tensors is in the
+            checkpoint with its name and shape.
+    """
+    backbone = {key: t for key, t in model.items() if key.startswith(PREFIX)}
+    state_dict = checkpoint.get('state_dict', checkpoint)
+    for key, tensor in state_dict.items():
+        # The prefix that mmengine removes.
+        wanted = backbone.get(str(key).removeprefix('module.'))
+        shape = getattr(tensor, 'shape', None)
+        if wanted is not None and shape == wanted.shape:
+            return
+    if not backbone:
+        return
+    raise CheckpointError(
+        f"the checkpoint holds {_description(checkpoint)}, and none of the model's "
+        f'{len(backbone)} weights named {PREFIX}*; to start a backbone from such '
+        "weights, set model.backbone.init_cfg=dict(type='Pretrained', "
+        'checkpoint=...) in the config instead of loading them into the whole model'
+    )
+
+
+def _description(checkpoint: Mapping[str, Any]) -> str:
+    try:
+        prefix = find_encoder(checkpoint).prefix
+    except CheckpointError:
+        return 'weights of another model'
+    under = f' under {prefix!r}' if prefix else ' alone'
+    return f'a Perception Encoder{under}'
+
+
+def skip_pretrained(model: nn.Module) -> None:
+    """Leave out the pretrained weights that a model would load before it is resumed.
+
+    mmengine initialises a model also where a checkpoint replaces every weight, which
+    would need the official files again. The config is left as it is.
+
+    Args:
+        model: The model, changed in place: what is initialised otherwise still is.
+    """
+    for module in model.modules():
+        if not isinstance(module, BaseModule):
+            continue
+        cfgs = (
+            module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
+        )
+        kept = [cfg for cfg in cfgs if not _is_pretrained(cfg)]
+        if len(kept) < len(cfgs):
+            module.init_cfg = kept or None
+
+
+def _is_pretrained(cfg: Any) -> bool:
+    return isinstance(cfg, Mapping) and cfg.get('type') in (
+        'Pretrained',
+        PretrainedInit,
+    )
