@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--size', type=int, default=256, help='width and height (default: 256)'
     )
+    parser.add_argument(
+        '--clutter',
+        type=float,
+        default=1.0,
+        help='0 for plain, larger things in quiet rooms, 1 for patterns everywhere '
+        '(default: 1)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument(
         '--workers', type=int, default=None, help='processes (default: one per core)'
@@ -51,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
             size=args.size,
             seed=args.seed,
             frames=args.frames,
+            clutter=args.clutter,
             workers=args.workers,
             on_progress=on_progress,
         )

@@ -15,7 +15,7 @@ CLEARANCE = 0.4  # Metres that the camera keeps from the walls.
 
 
 def sample_clip(
-    rng: np.random.Generator, size: int, frames: int
+    rng: np.random.Generator, size: int, frames: int, clutter: float = 1.0
 ) -> tuple[list[Scene], list[str]]:
     """Draw a scene and move it.
 
@@ -26,11 +26,12 @@ def sample_clip(
         rng: Source of all randomness.
         size: Width of the frames.
         frames: Number of frames.
+        clutter: As in `sample_scene`.
 
     Returns:
         One scene per frame, and true sentences about the clip.
     """
-    scene, _ = sample_scene(rng, size)
+    scene, _ = sample_scene(rng, size, clutter)
     captions = [list_caption(scene)]
     times = np.linspace(0, 1, frames)
     # Start and stop gently.

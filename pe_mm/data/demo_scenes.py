@@ -57,6 +57,7 @@ def make_demo_data(
     size: int = 256,
     seed: int = 0,
     frames: int = 16,
+    clutter: float = 1.0,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -73,6 +74,8 @@ def make_demo_data(
         size: Width and height in pixels, 64 to 2048.
         seed: Seed of everything, at least 0.
         frames: Frames per clip, at least 2.
+        clutter: 0 for plain, larger things that face the camera in quiet rooms, 1 for
+            patterns everywhere; in between, a mixture.
         workers: Processes that render; one per core if None, and none besides this
             one if 1. With several, a script that calls this needs the usual
             `if __name__ == '__main__':`.
@@ -87,7 +90,12 @@ def make_demo_data(
         OSError: The directory cannot be written, or the disk is full.
     """
     root = Path(root)
-    options = {'seed': seed, 'size': size, 'frames': frames}
+    options: dict[str, Any] = {
+        'seed': seed,
+        'size': size,
+        'frames': frames,
+        'clutter': clutter,
+    }
     counts = {'training': train, 'validation': val, 'clips': clips}
     _check_options(options, counts, workers)
     manifest = read_manifest(root)
@@ -118,12 +126,13 @@ def make_demo_data(
 
 
 def _check_options(
-    options: dict[str, int], counts: dict[str, int], workers: int | None
+    options: dict[str, Any], counts: dict[str, int], workers: int | None
 ) -> None:
     limits = {
         'size': (MIN_SIZE, MAX_SIZE),
         'seed': (0, 2**63 - 1),
         'frames': (2, 10_000),
+        'clutter': (0, 1),
         'train': (0, MAX_COUNT),
         'val': (0, MAX_COUNT),
         'clips': (0, 1000),
@@ -143,7 +152,7 @@ _OPTION = {'training': 'train', 'validation': 'val', 'clips': 'clips'}
 def _check_same(
     root: Path,
     manifest: dict[str, Any],
-    options: dict[str, int],
+    options: dict[str, Any],
     counts: dict[str, int],
 ) -> None:
     """Refuse to mix data of different options, or to leave some of it unlisted."""

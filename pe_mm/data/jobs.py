@@ -36,6 +36,7 @@ class Job:
         seed: Seed of the directory.
         size: Width and height in pixels.
         frames: Frames of a clip.
+        clutter: As in `sample_scene`.
     """
 
     root: str
@@ -44,6 +45,7 @@ class Job:
     seed: int
     size: int
     frames: int
+    clutter: float = 1.0
 
 
 def is_done(job: Job) -> bool:
@@ -74,7 +76,7 @@ def run_job(job: Job) -> None:
 
 def _make_image(job: Job, rng: np.random.Generator) -> None:
     paths = image_paths(Path(job.root), job.kind, job.index)
-    scene, labels = sample_scene(rng, job.size)
+    scene, labels = sample_scene(rng, job.size, job.clutter)
     write_bytes(paths['image'], encode_jpeg(render_image(scene, job.size, rng)))
     write_bytes(paths['semantics'], encode_png(labels.semantics))
     write_bytes(paths['depth'], encode_png(depth_to_millimetres(labels.depth)))
@@ -97,7 +99,7 @@ def _make_image(job: Job, rng: np.random.Generator) -> None:
 
 def _make_clip(job: Job, rng: np.random.Generator) -> None:
     paths = clip_paths(Path(job.root), job.index, job.frames)
-    clip, captions = sample_clip(rng, job.size, job.frames)
+    clip, captions = sample_clip(rng, job.size, job.frames, job.clutter)
     for scene, image, mask in zip(clip, paths['images'], paths['masks'], strict=True):
         write_bytes(image, encode_jpeg(render_image(scene, job.size, rng)))
         write_indexed_png(mask, render_labels(scene, job.size).instances)

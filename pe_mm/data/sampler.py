@@ -46,28 +46,35 @@ MAX_OVERLAP = 0.5  # Part of the smaller of two boxes that the larger may cover.
 MARGIN = 0.05  # Metres between things and walls.
 NEAREST = 0.8  # Metres between the camera and anything.
 
-SIZES = (0.14, 0.44)  # Extents of things in picture widths.
+SIZES = (0.14, 0.44)  # Extents of things in picture widths ...
+QUIET_SIZES = (0.22, 0.5)  # ... and without clutter.
 METRES = (0.3, 1.9)
 COUNTS = (2, 7)
 FLOORS = ('wooden', 'tiled', 'carpeted', 'concrete')
 WALLS = ('plain', 'striped', 'dotted', 'brick', 'plain')
+QUIET_FLOORS = ('carpeted', 'concrete')
+QUIET_WALLS = ('plain',)
 
 
-def sample_scene(rng: np.random.Generator, size: int) -> tuple[Scene, Labels]:
+def sample_scene(
+    rng: np.random.Generator, size: int, clutter: float = 1.0
+) -> tuple[Scene, Labels]:
     """Draw a scene in which every thing is seen well enough to be labelled.
 
     Args:
         rng: Source of all randomness.
         size: Width of the picture that decides what is seen well enough.
+        clutter: 0 for plain, larger things that face the camera in quiet rooms, 1 for
+            patterns everywhere; in between, a mixture.
 
     Returns:
         The scene and its labels at that size.
     """
     while True:
         camera = _sample_camera(rng)
-        room = _sample_room(rng, camera)
+        room = _sample_room(rng, camera, clutter)
         lamp = _sample_lamp(rng)
-        things = _place_things(rng, camera, room)
+        things = _place_things(rng, camera, room, clutter)
         if not things:
             continue
         scene = Scene(tuple(things), room, lamp, camera)
@@ -101,21 +108,21 @@ def _sample_camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def _sample_room(rng: np.random.Generator, camera: Camera) -> Room:
+def _sample_room(rng: np.random.Generator, camera: Camera, clutter: float) -> Room:
     yaw = np.deg2rad(rng.uniform(-40, 40))
     # The camera stays well inside, also when it moves around in a clip.
     x = float(np.array([np.cos(yaw), np.sin(yaw)]) @ camera.position[:2])
     skirting = rng.choice([0.0, 0.1, 0.16])
     shade = rng.uniform(0.1, 0.85)
     rug = None
-    if rng.random() < 0.35:
+    if rng.random() < 0.35 * clutter:
         is_round = bool(rng.random() < 0.4)
         styles = ('ringed' if is_round else 'framed', 'carpeted')
         rug = Rug(
             center=rng.uniform(-0.5, 0.5, size=2),
             half=rng.uniform(1.0, 2.2, size=2),
             round=is_round,
-            surface=_sample_surface(rng, str(rng.choice(styles, p=(0.7, 0.3)))),
+            surface=_sample_surface(rng, rng.choice(styles, p=(0.7, 0.3)), clutter),
         )
     return Room(
         yaw=yaw,
@@ -124,13 +131,21 @@ def _sample_room(rng: np.random.Generator, camera: Camera) -> Room:
         right=max(rng.uniform(1.8, 4.5), 1.5 + x),
         skirting=float(skirting),
         skirting_albedo=np.full(3, shade, dtype=np.float32),
-        floor=_sample_surface(rng, rng.choice(FLOORS)),
-        wall=_sample_surface(rng, rng.choice(WALLS)),
+        floor=_sample_surface(
+            rng, _choose(rng, FLOORS, QUIET_FLOORS, clutter), clutter
+        ),
+        wall=_sample_surface(rng, _choose(rng, WALLS, QUIET_WALLS, clutter), clutter),
         rug=rug,
     )
 
 
-def _sample_surface(rng: np.random.Generator, style: str) -> Surface:
+def _choose(
+    rng: np.random.Generator, loud: Sequence[str], quiet: Sequence[str], clutter: float
+) -> str:
+    return str(rng.choice(loud if rng.random() < clutter else quiet))
+
+
+def _sample_surface(rng: np.random.Generator, style: str, clutter: float) -> Surface:
     """Colour a surface quietly, so that things stand out from it."""
     hue, saturation = rng.random(), rng.uniform(0.05, 0.4)
     value = rng.uniform(0.35, 0.85)
@@ -152,6 +167,7 @@ def _sample_surface(rng: np.random.Generator, style: str) -> Surface:
     second = _hsv(hue + rng.normal(scale=0.04), 0.8 * saturation, value * contrast)
     if style == 'brick':
         second = _hsv(hue, 0.1, rng.uniform(0.5, 0.9))
+    second = first + (0.15 + 0.85 * clutter) * (second - first)
     phase = np.zeros(2) if style in ('framed', 'ringed') else rng.uniform(0, 9, size=2)
     return Surface(style, np.stack([first, second]) ** 2.2, scale, phase)
 
@@ -178,16 +194,18 @@ def _sample_lamp(rng: np.random.Generator) -> Lamp:
     )
 
 
-def _place_things(rng: np.random.Generator, camera: Camera, room: Room) -> list[Thing]:
+def _place_things(
+    rng: np.random.Generator, camera: Camera, room: Room, clutter: float
+) -> list[Thing]:
     """Stand things on the floor without touching each other or a wall."""
     wanted = int(rng.integers(COUNTS[0], COUNTS[1] + 1))
-    materials = [sample_material(rng) for _ in range(wanted)]
+    materials = [sample_material(rng, clutter) for _ in range(wanted)]
     things: list[Thing] = []
     boxes: list[Floats] = []
     for _ in range(40):
         if len(things) == wanted:
             break
-        thing = _sample_thing(rng, camera, materials[len(things)])
+        thing = _sample_thing(rng, camera, materials[len(things)], clutter)
         if thing is None or not is_clear(thing, things, room, camera):
             continue
         box = _picture_box(thing, camera)
@@ -198,13 +216,17 @@ def _place_things(rng: np.random.Generator, camera: Camera, room: Room) -> list[
 
 
 def _sample_thing(
-    rng: np.random.Generator, camera: Camera, material: Material
+    rng: np.random.Generator, camera: Camera, material: Material, clutter: float
 ) -> Thing | None:
     """Draw a thing whose foot is at a random pixel; none if that sees no floor."""
     name = CLASSES[rng.integers(len(CLASSES))]
     x, y = rng.uniform(0.1, 0.9), rng.uniform(0.25, 0.95)
-    extent = SIZES[0] * (SIZES[1] / SIZES[0]) ** rng.random()
-    pose = sample_pose(rng, name)
+    low, high = (
+        quiet + clutter * (loud - quiet)
+        for quiet, loud in zip(QUIET_SIZES, SIZES, strict=True)
+    )
+    extent = low * (high / low) ** rng.random()
+    pose = sample_pose(rng, name, clutter)
     ray = camera.ray(x, y, 1)
     if ray[2] > -0.02:
         return None
@@ -217,7 +239,7 @@ def _sample_thing(
     return stand(name, pose, np.arctan2(away, right), spot, size, material)
 
 
-def sample_pose(rng: np.random.Generator, name: str) -> Floats:
+def sample_pose(rng: np.random.Generator, name: str, clutter: float = 1.0) -> Floats:
     """Draw how a thing lies, (3, 3): stretched, tilted, then turned.
 
     Turned by 0 its front looks along -y, which `stand` points to the camera.
@@ -225,7 +247,8 @@ def sample_pose(rng: np.random.Generator, name: str) -> Floats:
     solid = SOLIDS[name]
     stretch = 1 + rng.uniform(-solid.stretch, solid.stretch)
     tilt = np.deg2rad(rng.choice(solid.tilts))
-    turn = np.deg2rad(rng.uniform(-solid.facing, solid.facing))
+    facing = solid.facing * (0.5 + 0.5 * clutter)
+    turn = np.deg2rad(rng.uniform(-facing, facing))
     turn += np.pi * rng.integers(2)
     lay = np.array(
         [
@@ -293,10 +316,12 @@ def _overlap(a: Floats, b: Floats) -> float:
     return float(np.prod(shared) / min(np.prod(a[1] - a[0]), np.prod(b[1] - b[0])))
 
 
-def sample_material(rng: np.random.Generator) -> Material:
+def sample_material(rng: np.random.Generator, clutter: float = 1.0) -> Material:
     """Draw a look; it does not depend on the class of the thing."""
     color, second = (str(name) for name in rng.choice(list(COLORS), 2, replace=False))
     pattern = str(rng.choice(PATTERNS, p=PATTERN_CHANCES))
+    if rng.random() >= clutter:
+        pattern = 'plain'
     if pattern == 'plain':
         second = color
     albedos = [

@@ -144,7 +144,7 @@ def davis_palette() -> NDArray[np.uint8]:
 
 
 def manifest_content(
-    options: dict[str, int], counts: dict[str, int], *, complete: bool
+    options: dict[str, Any], counts: dict[str, int], *, complete: bool
 ) -> bytes:
     """Describe a directory of demo data, for people and for the next run."""
     content = {

@@ -57,6 +57,7 @@ def test_arguments__none_but_the_directory__have_the_documented_values() -> None
         'clips': 4,
         'frames': 16,
         'size': 256,
+        'clutter': 1.0,
         'seed': 0,
         'workers': None,
         'preview': False,

@@ -73,3 +73,17 @@ def test_is_clear__touching_or_in_a_wall__is_not(scene_of, place) -> None:
     assert not is_clear(place('ball', 0.6, 0), scene.things, room, camera)
     assert not is_clear(place('ball', 0, 5.8), scene.things, room, camera)
     assert not is_clear(place('ball', 0, -4.5), scene.things, room, camera)
+
+
+def test_sample_scene__without_clutter__is_plain_and_larger() -> None:
+    quiet, loud = (
+        [
+            sample_scene(np.random.default_rng(seed), 96, clutter)[0]
+            for seed in range(12)
+        ]
+        for clutter in (0.0, 1.0)
+    )
+    assert {t.material.pattern for scene in quiet for t in scene.things} == {'plain'}
+    assert {scene.room.wall.style for scene in quiet} == {'plain'}
+    assert len({t.material.pattern for scene in loud for t in scene.things}) > 2
+    assert all(scene.room.rug is None for scene in quiet)
