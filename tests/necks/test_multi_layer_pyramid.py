@@ -34,6 +34,12 @@ def test_pyramid__one_map__feeds_every_level() -> None:
     assert [level.shape[-1] for level in neck([torch.randn(1, 16, 8, 8)])] == [8, 2]
 
 
+def test_pyramid__levels__are_contiguous_as_mmcvs_operators_read_them() -> None:
+    neck = MultiLayerPyramid([16] * 3, 8, scales=(2, 1, 0.5), num_outs=4)
+    levels = neck([torch.randn(2, 16, 8, 8)] * 3)
+    assert all(level.is_contiguous() for level in levels)
+
+
 def test_pyramid__extra_level__subsamples_the_last() -> None:
     neck = MultiLayerPyramid([16], 8, scales=(1,), num_outs=2)
     first, extra = neck([torch.randn(1, 16, 6, 6)])

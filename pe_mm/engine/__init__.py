@@ -1,0 +1,25 @@
+"""From a config to a training that survives being killed."""
+
+from .configuring import check_data, check_stack, load_config
+from .launching import build_runner, enable_amp, save_checkpoints_safely
+from .muon_constructor import MuonOptimWrapperConstructor
+from .resuming import (
+    find_resumable_checkpoint,
+    read_checkpoint_file,
+    read_training_checkpoint,
+)
+from .safe_checkpoint_hook import SafeCheckpointHook
+
+__all__ = [
+    'MuonOptimWrapperConstructor',
+    'SafeCheckpointHook',
+    'build_runner',
+    'check_data',
+    'check_stack',
+    'enable_amp',
+    'find_resumable_checkpoint',
+    'load_config',
+    'read_checkpoint_file',
+    'read_training_checkpoint',
+    'save_checkpoints_safely',
+]

@@ -1,0 +1,68 @@
+"""Building the runner of a config, with clear errors for what can be missing."""
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from pe_mm import compat
+
+from .configuring import check_data, check_stack
+from .covers_backbone_hook import CoversBackboneHook
+
+
+def build_runner(cfg: Config, *splits: str) -> Runner:
+    """Build the runner, in the process group of the launcher that started it.
+
+    Args:
+        cfg: A config as ``load_config`` returns it.
+        splits: The parts of the data that will be used: 'train', 'val', 'test'.
+
+    Raises:
+        ImportError: The config's OpenMMLab package cannot be imported.
+        FileNotFoundError: Data is missing.
+        ValueError: The config names something that is not registered.
+    """
+    check_stack(cfg)
+    check_data(cfg, *splits)
+    compat.prepare_cpu_distributed(cfg)
+    try:
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner: Runner = build(cfg)
+    except KeyError as error:
+        message = str(error.args[0]) if error.args else ''
+        if 'registry' not in message:
+            raise
+        raise ValueError(message.split(' More details')[0]) from error
+    runner.register_hook(CoversBackboneHook())
+    return runner
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train in mixed precision, as ``--amp`` of mmdet and mmseg does.
+
+    Raises:
+        ValueError: The optimizer wrapper is a special one, or there is no accelerator.
+    """
+    from mmengine.device import get_device
+
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(
+            f"--amp works with optim_wrapper type 'OptimWrapper', not {wrapper!r}"
+        )
+    if get_device() == 'cpu':
+        raise ValueError(
+            '--amp needs a GPU: mmengine has no mixed precision on the CPU; '
+            'leave --amp out'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def save_checkpoints_safely(cfg: Config) -> None:
+    """Put SafeCheckpointHook where the config has mmengine's CheckpointHook."""
+    hooks = cfg.get('default_hooks') or {}
+    hook = hooks.get('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
+    if hook and hook.get('type') in ('CheckpointHook', 'mmengine.CheckpointHook'):
+        safe = {**hook, 'type': 'pe_mm.SafeCheckpointHook'}
+        cfg.default_hooks = {**hooks, 'checkpoint': safe}

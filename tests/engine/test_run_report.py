@@ -1,0 +1,106 @@
+"""The curve, the pictures and the rows that a run leaves."""
+
+import hashlib
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from pe_mm.engine.run_report import (
+    append_result,
+    draw_instances,
+    draw_loss_curve,
+    file_sha256,
+    read_scalars,
+    tile_pairs,
+)
+
+
+def write_scalars(work_dir, start, rows, tail=''):
+    folder = work_dir / start / 'vis_data'
+    folder.mkdir(parents=True)
+    lines = [json.dumps(row) for row in rows]
+    (folder / 'scalars.json').write_text('\n'.join([*lines, tail]))
+
+
+def test_read_scalars__resumed_run__joins_its_logs_by_step(tmp_path):
+    first = [
+        {'step': 1, 'loss': 3.0},
+        {'step': 2, 'loss': 2.0},
+        {'step': 3, 'loss': 9.0},
+    ]
+    second = [{'step': 3, 'loss': 1.0}, {'coco/bbox_mAP': 0.5, 'step': 3}]
+    write_scalars(tmp_path, '20260101_000000', first, tail='{"step": 4, "lo')
+    write_scalars(tmp_path, '20260101_000100', second)
+
+    assert [(row['step'], row['loss']) for row in read_scalars(tmp_path)] == [
+        (1, 3.0),
+        (2, 2.0),
+        (3, 1.0),
+    ]
+
+
+def test_draw_loss_curve__rows__is_a_picture(tmp_path):
+    rows = [{'step': k, 'loss': 2.0 / k, 'loss_mask': 1.0 / k} for k in range(1, 9)]
+
+    draw_loss_curve(rows, tmp_path / 'curve.png')
+
+    assert cv2.imread(str(tmp_path / 'curve.png')).std() > 5
+
+
+def test_draw_loss_curve__no_rows__is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='no losses were logged'):
+        draw_loss_curve([], tmp_path / 'curve.png')
+
+
+def test_draw_instances__mask_and_box__are_coloured_in_an_enlarged_copy():
+    image = np.zeros((40, 60, 3), np.uint8)
+    mask = np.zeros((40, 60), bool)
+    mask[20:30, 30:50] = True
+
+    drawn = draw_instances(
+        image,
+        boxes=np.array([[30.0, 20.0, 50.0, 30.0]]),
+        masks=[mask],
+        names=['mug'],
+        colors=[(0, 0, 200)],
+    )
+
+    assert drawn.shape == (80, 120, 3)
+    assert drawn[50, 80].tolist() == [0, 0, 80]  # 0.4 of the colour inside
+    assert drawn[75, 10].tolist() == [0, 0, 0]
+    assert drawn[40, 80, 2] > 100  # the box's upper edge
+    assert image.max() == 0
+
+
+def test_draw_instances__nothing_found__is_the_enlarged_picture():
+    image = np.full((8, 8, 3), 7, np.uint8)
+
+    drawn = draw_instances(image, np.zeros((0, 4)), [], [], [])
+
+    assert (drawn == 7).all()
+
+
+def test_tile_pairs__odd_number__fills_the_grid():
+    pair = (np.zeros((10, 20, 3), np.uint8), np.zeros((10, 20, 3), np.uint8))
+
+    grid = tile_pairs([pair] * 3, titles=('labels', 'predictions'), columns=2)
+
+    one = tile_pairs([pair], titles=('labels', 'predictions'), columns=1)
+    assert grid.shape == (2 * one.shape[0], 2 * one.shape[1], 3)
+    assert (grid[one.shape[0] :, one.shape[1] :] == 255).all()
+
+
+def test_append_result__twice__keeps_both_rows(tmp_path):
+    append_result(tmp_path / 'results.jsonl', {'seed': 0})
+    append_result(tmp_path / 'results.jsonl', {'seed': 1})
+
+    lines = (tmp_path / 'results.jsonl').read_text().splitlines()
+    assert [json.loads(line)['seed'] for line in lines] == [0, 1]
+
+
+def test_file_sha256__file__is_its_digest(tmp_path):
+    (tmp_path / 'file').write_bytes(b'abc')
+
+    assert file_sha256(tmp_path / 'file') == hashlib.sha256(b'abc').hexdigest()
