@@ -115,8 +115,7 @@ def make_data(state: DemoState, root: Path, train: int, val: int) -> None:
     start = time.monotonic()
     state.save()
     print(f'[1/3] scenes: {train} for training, {val} held out, in {root}', flush=True)
-    # Without clutter: what a small encoder can learn from scratch in minutes.
-    make_demo_data(root, train=train, val=val, clutter=0, on_progress=_TenthPrinter())
+    make_demo_data(root, train=train, val=val, on_progress=_TenthPrinter())
     state.seconds.setdefault('data', time.monotonic() - start)
     state.save()
 
@@ -197,7 +196,7 @@ def _results_row(state: DemoState, cfg: Config, checkpoint: Path) -> dict[str, A
         'task': 'demo instance segmentation',
         'metrics': state.metrics,
         'protocol': f'CocoMetric on {state.recipe["val"]} held-out demo scenes',
-        'config': 'demo/mask_rcnn_pe_nano',
+        'config': Path(cfg.filename).stem,
         'backbone': cfg.model.backbone.to_dict(),
         'seed': cfg.randomness.seed,
         'epochs': epochs,
