@@ -1,11 +1,13 @@
 """The lists of whole splits are read by the tools they are made for."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -75,6 +77,15 @@ def test_davis__image_sets__name_clips_with_masks_of_steady_ids(
         assert json.loads((clips / 'captions.json').read_text())[name]
 
 
+@pytest.fixture
+def scope(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Resolve the types of a pipeline as a config with this default scope does."""
+    with DefaultScope.overwrite_default_scope(request.param):
+        yield
+
+
+@pytest.mark.parametrize('scope', ['mmdet'], indirect=True)
+@pytest.mark.usefixtures('scope')
 def test_mmdet__coco_dataset__reads_pictures_boxes_and_masks(demo_root: Path) -> None:
     datasets = pytest.importorskip('mmdet.datasets')
     dataset = datasets.CocoDataset(
@@ -84,9 +95,9 @@ def test_mmdet__coco_dataset__reads_pictures_boxes_and_masks(demo_root: Path) ->
         metainfo={'classes': CLASSES},
         filter_cfg={'filter_empty_gt': True},
         pipeline=[
-            {'type': 'mmdet.LoadImageFromFile'},
-            {'type': 'mmdet.LoadAnnotations', 'with_bbox': True, 'with_mask': True},
-            {'type': 'mmdet.PackDetInputs'},
+            {'type': 'LoadImageFromFile'},
+            {'type': 'LoadAnnotations', 'with_bbox': True, 'with_mask': True},
+            {'type': 'PackDetInputs'},
         ],
     )
 
@@ -101,12 +112,14 @@ def test_mmdet__coco_dataset__reads_pictures_boxes_and_masks(demo_root: Path) ->
     assert truth.masks.areas.astype(int) == pytest.approx(areas, rel=0.1)
 
 
+@pytest.mark.parametrize('scope', ['mmseg'], indirect=True)
+@pytest.mark.usefixtures('scope')
 def test_mmseg__ade_like_and_nyu_datasets__read_labels_and_metres(
     demo_root: Path,
 ) -> None:
     datasets = pytest.importorskip('mmseg.datasets')
-    load = {'type': 'mmseg.LoadImageFromFile'}
-    pack = {'type': 'mmseg.PackSegInputs'}
+    load = {'type': 'LoadImageFromFile'}
+    pack = {'type': 'PackSegInputs'}
     segmentation = datasets.BaseSegDataset(
         data_root=str(demo_root),
         data_prefix={
@@ -115,14 +128,14 @@ def test_mmseg__ade_like_and_nyu_datasets__read_labels_and_metres(
         },
         metainfo={'classes': CLASSES + STUFF, 'palette': [list(c) for c in PALETTE]},
         reduce_zero_label=True,
-        pipeline=[load, {'type': 'mmseg.LoadAnnotations'}, pack],
+        pipeline=[load, {'type': 'LoadAnnotations'}, pack],
     )
     depth = datasets.NYUDataset(
         data_root=str(demo_root),
         data_prefix={'img_path': 'images/training', 'depth_map_path': 'depth/training'},
         pipeline=[
             load,
-            {'type': 'mmseg.LoadDepthAnnotation', 'depth_rescale_factor': 1e-3},
+            {'type': 'LoadDepthAnnotation', 'depth_rescale_factor': 1e-3},
             pack,
         ],
     )
