@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, SupportsIndex
 
 import torch
-from mmengine.model import BaseModule, PretrainedInit
-from mmengine.registry import MODELS, WEIGHT_INITIALIZERS
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
 from timm.layers import (
     AttentionPoolLatent,
     PatchEmbed,
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pe_mm.checkpoints import load_encoder_weights
+from pe_mm.checkpoints.mmengine_loading import is_pretrained
 from pe_mm.layers import resolve_layers
 from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
@@ -357,14 +358,8 @@ def _no_grad_if(frozen: bool) -> AbstractContextManager:
 
 
 def _pretrained_cfg(init_cfg: dict | list[dict] | None) -> dict | None:
-    cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
-    for cfg in cfgs:
-        kind = cfg.get('type')
-        if isinstance(kind, str):
-            kind = WEIGHT_INITIALIZERS.get(kind)
-        if kind is PretrainedInit:
-            return cfg
-    return None
+    cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg]
+    return next((cfg for cfg in cfgs if is_pretrained(cfg)), None)
 
 
 def _resolve_init_cfg(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.model import BaseModule, PretrainedInit
+from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 
 from pe_mm.checkpoints.errors import CheckpointError
@@ -70,13 +71,14 @@ def skip_pretrained(model: nn.Module) -> None:
         cfgs = (
             module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
         )
-        kept = [cfg for cfg in cfgs if not _is_pretrained(cfg)]
+        kept = [cfg for cfg in cfgs if not is_pretrained(cfg)]
         if len(kept) < len(cfgs):
             module.init_cfg = kept or None
 
 
-def _is_pretrained(cfg: Any) -> bool:
-    return isinstance(cfg, Mapping) and cfg.get('type') in (
-        'Pretrained',
-        PretrainedInit,
-    )
+def is_pretrained(cfg: Any) -> bool:
+    """Tell whether an ``init_cfg`` loads weights, however its type is spelt."""
+    kind = cfg.get('type') if isinstance(cfg, Mapping) else None
+    if isinstance(kind, str):
+        kind = WEIGHT_INITIALIZERS.get(kind)
+    return kind is PretrainedInit

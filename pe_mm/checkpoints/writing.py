@@ -16,32 +16,44 @@ from pe_mm.checkpoints.errors import CheckpointError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place on success.
 
-    Raises:
-        CheckpointError: The file cannot be written; nothing is left behind.
+    Whatever is raised while it is written goes through, and nothing is left behind.
     """
-    temporary = None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f'.{path.name}.', suffix='.partial'
+    )
+    os.close(handle)
+    temporary = Path(name)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        os.close(handle)
-        yield Path(temporary)
-        with open(temporary, 'rb') as file:
+        yield temporary
+        with temporary.open('r+b') as file:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
         # mkstemp's files are private; give the rights that open() would have given.
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file as ``atomic_file`` does, with one error for all that can fail.
+
+    Raises:
+        CheckpointError: The file cannot be written; nothing is left behind.
+    """
+    try:
+        with atomic_file(path) as temporary:
+            yield temporary
     # A full disk is a RuntimeError in torch's writer.
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split('\n')[0]
         raise CheckpointError(f'could not write {path}: {reason}') from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def save_checkpoint(

@@ -75,16 +75,9 @@ def run(args: argparse.Namespace) -> int:
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """Yield a progress report: a bar on a terminal, else a line every tenth."""
     if not sys.stdout.isatty():
-        shown = -1
+        from pe_mm.data.progress import TenthPrinter
 
-        def show(done: int, total: int) -> None:
-            nonlocal shown
-            tenth = 10 * done // total if total else 10
-            if tenth > shown:
-                shown = tenth
-                print(f'demo data: {done} of {total}', flush=True)
-
-        yield show
+        yield TenthPrinter('demo data: ')
         return
     from rich.progress import (
         BarColumn,

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from torch.multiprocessing import spawn
 
 from pe_mm.checkpoints import CheckpointError
+from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.data import PALETTE, make_demo_data
+from pe_mm.data.progress import TenthPrinter
 
 from .launching import build_runner
 from .resuming import find_resumable_checkpoint, read_training_checkpoint
@@ -98,16 +100,14 @@ class DemoState:
 
     def save(self) -> None:
         """Write the state, so that a killed process leaves the old one or the new."""
-        self.work_dir.mkdir(parents=True, exist_ok=True)
         content = {
             'recipe': self.recipe,
             'seconds': self.seconds,
             'metrics': self.metrics,
             'resumed': self.resumed,
         }
-        partial = self.work_dir / f'.{STATE}.partial'
-        partial.write_text(json.dumps(content, indent=1))
-        partial.replace(self.work_dir / STATE)
+        with atomic_file(self.work_dir / STATE) as temporary:
+            temporary.write_text(json.dumps(content, indent=1))
 
 
 def make_data(state: DemoState, root: Path, train: int, val: int) -> None:
@@ -115,7 +115,7 @@ def make_data(state: DemoState, root: Path, train: int, val: int) -> None:
     start = time.monotonic()
     state.save()
     print(f'[1/3] scenes: {train} for training, {val} held out, in {root}', flush=True)
-    make_demo_data(root, train=train, val=val, on_progress=_TenthPrinter())
+    make_demo_data(root, train=train, val=val, on_progress=TenthPrinter(' ' * 6))
     state.seconds.setdefault('data', time.monotonic() - start)
     state.save()
 
@@ -277,16 +277,3 @@ def _fill(polygons: list[list[float]], shape: tuple[int, int]) -> NDArray[np.boo
         points = np.round(np.array(polygon).reshape(-1, 2)).astype(np.int32)
         cv2.fillPoly(mask, [points], 1)
     return mask.astype(bool)
-
-
-class _TenthPrinter:
-    """Print a line at every tenth of the work."""
-
-    def __init__(self) -> None:
-        self._shown = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if tenth > self._shown:
-            self._shown = tenth
-            print(f'      {done} of {total}', flush=True)

@@ -1,7 +1,5 @@
 """Checkpoints that survive a process being killed at any moment."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +8,16 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from pe_mm.checkpoints.writing import atomic_file
+
 
 class AtomicLocalBackend(LocalBackend):
     """The local file system, where a file is either its old self or its new one."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write the bytes beside the file, then replace the file by them."""
-        target = Path(filepath)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(
-            dir=target.parent, prefix=f'.{target.name}.', suffix='.partial'
-        )
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(partial, 0o666 & ~_umask())
-            os.replace(partial, target)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        with atomic_file(Path(filepath)) as temporary:
+            temporary.write_bytes(obj)
 
 
 @HOOKS.register_module()
@@ -85,10 +72,3 @@ class _PostponedRemovals:
         while self._outdated:
             path, operation = self._outdated.popitem()
             getattr(self._backend, operation)(path)
-
-
-def _umask() -> int:
-    # It can only be read by setting it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

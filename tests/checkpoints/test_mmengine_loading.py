@@ -9,7 +9,11 @@ from torch import nn
 from helpers import golden, golden_variant
 from pe_mm.backbones import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError
-from pe_mm.checkpoints.mmengine_loading import check_covers_backbone, skip_pretrained
+from pe_mm.checkpoints.mmengine_loading import (
+    check_covers_backbone,
+    is_pretrained,
+    skip_pretrained,
+)
 from pe_mm.checkpoints.rename_rules import meta_to_ours
 
 CONFIG, META, _ = golden('spatial_nocls_layerscale')
@@ -101,3 +105,13 @@ def test_skip_pretrained__other_initialisations__stay() -> None:
     model.init_weights()
     assert model.init_cfg == [constant]
     assert (model.backbone.norm_pre.weight == 3).all()
+
+
+@pytest.mark.parametrize('kind', ['Pretrained', 'mmengine.Pretrained', PretrainedInit])
+def test_is_pretrained__any_spelling__is_recognised(kind) -> None:
+    assert is_pretrained({'type': kind, 'checkpoint': 'weights.pt'})
+
+
+@pytest.mark.parametrize('cfg', [None, {}, {'type': 'Kaiming'}, {'type': 'NoSuchInit'}])
+def test_is_pretrained__something_else__is_not(cfg) -> None:
+    assert not is_pretrained(cfg)
