@@ -5,16 +5,19 @@ hold nothing: they make ``type='pe_mm.PerceptionEncoder'`` resolve from the scop
 mmdet, mmseg and every other OpenMMLab package without ``custom_imports``.
 """
 
-from mmengine.registry import HOOKS as ROOT_HOOKS
-from mmengine.registry import MODELS as ROOT_MODELS
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
+from mmengine import registry as root
 from mmengine.registry import Registry
 
-MODELS = Registry('model', parent=ROOT_MODELS, scope='pe_mm', locations=['pe_mm'])
-HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='pe_mm', locations=['pe_mm.engine'])
-OPTIM_WRAPPER_CONSTRUCTORS = Registry(
-    'optimizer wrapper constructor',
-    parent=ROOT_CONSTRUCTORS,
-    scope='pe_mm',
-    locations=['pe_mm.engine'],
-)
+
+def _child(parent: Registry, *locations: str) -> Registry:
+    return Registry(
+        parent.name, parent=parent, scope='pe_mm', locations=list(locations)
+    )
+
+
+MODELS = _child(root.MODELS, 'pe_mm', 'pe_mm.detection')
+HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'pe_mm.engine')
+TASK_UTILS = _child(root.TASK_UTILS, 'pe_mm.detection')
+TRANSFORMS = _child(root.TRANSFORMS, 'pe_mm.detection')
+METRICS = _child(root.METRICS, 'pe_mm.detection')

@@ -15,6 +15,7 @@ from torch.nn.modules import module as nn_module
 from pe_mm.variants import Variant
 
 from .position import rotate
+from .windows import Windows
 
 # LayerNorm's epsilon in Meta's encoder and detectors.
 NORM_EPS = 1e-5
@@ -47,7 +48,7 @@ class Mlp(TimmMlp):
 
 
 class Attention(nn.Module):
-    """Attend globally, with 2D RoPE on queries and keys."""
+    """Attend within each sequence, with 2D RoPE on queries and keys."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -55,16 +56,35 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, rope: Tensor) -> Tensor:
-        """Attend.  (B, N, C), (N, C / heads / 2, 2) -> (B, N, C)."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+    def forward(
+        self, x: Tensor, rope: Tensor, windows: Windows | None = None
+    ) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, N, C).
+            rope: (N, C / heads / 2, 2), of one window where there are windows.
+            windows: How ``x`` is, or where it needs padding is to be, split into
+                windows; None for attention among all N tokens.
+
+        Returns:
+            (B, N, C).
+        """
+        qkv = self.qkv(x)
+        if windows is not None and not windows.divides:
+            # The projection of a zero token.
+            qkv = windows.pad(qkv, self.qkv.bias)
+        q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).unbind(2)
         in_place = may_overwrite(self.qkv)
         attended = F.scaled_dot_product_attention(
             rotate(q, rope, in_place=in_place).transpose(1, 2),
             rotate(k, rope, in_place=in_place).transpose(1, 2),
             v.transpose(1, 2),
         )
-        return self.proj(attended.transpose(1, 2).flatten(2))
+        attended = attended.transpose(1, 2).flatten(2)
+        if windows is not None and not windows.divides:
+            attended = windows.crop(attended)
+        return self.proj(attended)
 
 
 class Block(nn.Module):
@@ -81,20 +101,33 @@ class Block(nn.Module):
         self.gamma_2 = _layer_scale(variant)
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
-    def forward(self, x: Tensor, rope: Tensor) -> Tensor:
-        """Refine tokens.  (B, N, C), (N, C / heads / 2, 2) -> (B, N, C)."""
-        branch = self.attn(self.norm1(x), rope)
-        x = self._add(x, branch, self.gamma_1, may_overwrite(self.attn, self.attn.proj))
+    def forward(
+        self, x: Tensor, rope: Tensor, windows: Windows | None = None
+    ) -> Tensor:
+        """Refine tokens; arguments and result are those of ``Attention``."""
+        branch = self.attn(self.norm1(x), rope, windows)
+        in_place = may_overwrite(self.attn, self.attn.proj)
+        x = self._add(x, branch, self.gamma_1, windows, in_place)
         branch = self.mlp(self.norm2(x))
-        return self._add(x, branch, self.gamma_2, may_overwrite(self.mlp, self.mlp.fc2))
+        in_place = may_overwrite(self.mlp, self.mlp.fc2)
+        return self._add(x, branch, self.gamma_2, windows, in_place)
 
     def _add(
-        self, x: Tensor, branch: Tensor, gamma: Tensor | None, in_place: bool
+        self,
+        x: Tensor,
+        branch: Tensor,
+        gamma: Tensor | None,
+        windows: Windows | None,
+        in_place: bool,
     ) -> Tensor:
         in_place = in_place and branch.dtype == x.dtype
         if gamma is not None:
             branch = branch.mul_(gamma) if in_place else branch * gamma
-        branch = self.drop_path(branch)
+        if windows is None:
+            branch = self.drop_path(branch)
+        else:
+            # One draw for all windows of an image.
+            branch = self.drop_path(windows.by_image(branch)).view_as(branch)
         # Into the branch, never into x: x may be an output of the encoder.
         return branch.add_(x) if in_place else x + branch
 

@@ -8,22 +8,25 @@ from typing import Any, SupportsIndex
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from timm.layers import (
-    AttentionPoolLatent,
-    PatchEmbed,
-    calculate_drop_path_rates,
-    trunc_normal_,
-)
+from timm.layers import AttentionPoolLatent, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pe_mm.checkpoints import load_encoder_weights
-from pe_mm.checkpoints.mmengine_loading import is_pretrained
+from pe_mm.checkpoints.mmengine_loading import pretrained_cfg, resolve_init_cfg
 from pe_mm.layers import resolve_layers
 from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
 from .block import NORM_EPS, Block
-from .position import resize_position_embedding, rope_table
+from .image_check import check_image
+from .initialization import initialize
+from .position import (
+    check_position_method,
+    resize_position_embedding,
+    resolve_rope,
+    rope_table,
+)
+from .windows import Windows, resolve_windows
 
 
 @MODELS.register_module()
@@ -56,6 +59,16 @@ class PerceptionEncoder(BaseModule):
             this rate at the last one built; in [0, 1).
         with_cp: Recompute each block's activations in the backward pass (non-reentrant
             activation checkpointing).
+        window_size: Side in tokens of the square windows in which blocks attend; None
+            for attention over the whole map in every block. With windows there is no
+            class token, as in Meta's detectors.
+        global_blocks: Blocks that attend over the whole map all the same.
+        rope: 'extrapolate': positions are integers at every size (Meta's encoder);
+            'rescale': times ``rope_reference_size`` / length of the window, or of the
+            map in global blocks (Meta's detectors).
+        rope_reference_size: In tokens; None for the side of the trained grid.
+        position_embedding: How it fits another grid: 'resize' (bilinear, Meta's
+            encoder), 'resize_bicubic' or 'tile' (Meta's detectors).
         init_cfg: mmengine's initialisation config. With ``type='Pretrained'`` the
             weights go through ``pe_mm.checkpoints.load_encoder_weights``, strictly.
 
@@ -65,6 +78,7 @@ class PerceptionEncoder(BaseModule):
         out_channels: Channels of the maps, one entry per output.
         out_indices: Resolved 0-based block ids, one per output.
         patch_size: Patch side in pixels, the stride of the maps.
+        windowed: For each block that is built, whether its attention is windowed.
 
     Raises:
         ValueError: Unknown variant, impossible layers, or options the variant lacks.
@@ -85,10 +99,15 @@ class PerceptionEncoder(BaseModule):
         freeze: bool | int = False,
         drop_path_rate: float = 0.0,
         with_cp: bool = False,
+        window_size: int | None = None,
+        global_blocks: str | int | Sequence[int] = (),
+        rope: str = 'extrapolate',
+        rope_reference_size: int | None = None,
+        position_embedding: str = 'resize',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         variant = resolve_variant(variant)
-        super().__init__(_resolve_init_cfg(variant, pretrained, init_cfg))
+        super().__init__(resolve_init_cfg(variant, pretrained, init_cfg))
         self.variant = variant
         self.out_indices = resolve_layers(out_indices, variant.depth)
         self.embed_dims = width = variant.width
@@ -102,6 +121,16 @@ class PerceptionEncoder(BaseModule):
         self.apply_final_norm = apply_final_norm
         self.with_pooling = with_pooling
         self.with_cp = with_cp
+        depth = self.out_indices[-1] + 1
+        self.windowed = resolve_windows(
+            window_size, global_blocks, built=depth, depth=variant.depth
+        )
+        self.window_size = window_size
+        self.has_class_token = variant.class_token and window_size is None
+        self.rope_reference_size = resolve_rope(
+            rope, rope_reference_size, default=variant.grid_size
+        )
+        self.position_embedding = check_position_method(position_embedding)
         self._check_options(drop_path_rate)
 
         self.patch_embed = PatchEmbed(
@@ -111,23 +140,22 @@ class PerceptionEncoder(BaseModule):
             bias=False,
             dynamic_img_pad=True,
         )
-        tokens = variant.grid_size**2 + int(variant.class_token)
+        tokens = variant.grid_size**2 + int(self.has_class_token)
         self.pos_embed = nn.Parameter(torch.empty(1, tokens, width))
         self.cls_token = (
-            nn.Parameter(torch.empty(1, 1, width)) if variant.class_token else None
+            nn.Parameter(torch.empty(1, 1, width)) if self.has_class_token else None
         )
         self.norm_pre = nn.LayerNorm(width, eps=NORM_EPS)
-        depth = self.out_indices[-1] + 1
         rates: Any = calculate_drop_path_rates(drop_path_rate, depth)
         self.blocks = nn.ModuleList(Block(variant, drop_path=rate) for rate in rates)
         if apply_final_norm or with_pooling:
             self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         if with_pooling:
             self._build_pooling()
-        self._initialize()
+        initialize(self)
         self._frozen_parts: list[nn.Module] = []
         self._freeze(freeze)
-        self._missing_weights = _pretrained_cfg(self.init_cfg)
+        self._missing_weights = pretrained_cfg(self.init_cfg)
 
     def forward(
         self, image: Tensor
@@ -143,7 +171,8 @@ class PerceptionEncoder(BaseModule):
             ``output_class_token`` one (map, (B, C) class token) pair per output.
 
         Raises:
-            ValueError: Not a float image of three channels, or smaller than a patch.
+            ValueError: Not a float image of three channels, or smaller than a patch or
+                than a window.
             RuntimeError: The configured weights have not been loaded.
         """
         tokens, grid = self._encode(image)
@@ -174,24 +203,36 @@ class PerceptionEncoder(BaseModule):
         return self.head(self.attn_pool(normed))
 
     def _encode(self, image: Tensor) -> tuple[list[Tensor], tuple[int, int]]:
-        self._check_image(image)
+        if self._missing_weights is not None:
+            raise RuntimeError(
+                f'the weights {self._missing_weights["checkpoint"]!r} are configured '
+                'but not loaded: call init_weights() (mmengine does it before '
+                'training) or load a checkpoint first; for a dry run, build the '
+                'encoder without pretrained and init_cfg'
+            )
+        check_image(image, self.patch_embed.proj.weight)
         tokens = []
         with _no_grad_if(self.frozen_blocks > 0):
             x, grid = self._embed(image)
-            rope = rope_table(
-                grid,
-                self.variant.head_dim,
-                class_token=self.variant.class_token,
-                device=x.device,
-            )
-        for index, block in enumerate(self.blocks):
+        rope = self._rope(grid, x.device, self.has_class_token)
+        if self.window_size is not None:
+            windows = Windows(self.window_size, grid, x.device)
+            window_rope = self._rope((self.window_size,) * 2, x.device, False)
+        inside = False  # Whether x is split into windows.
+        for index, (block, windowed) in enumerate(
+            zip(self.blocks, self.windowed, strict=True)
+        ):
             with _no_grad_if(index < self.frozen_blocks):
+                if windowed != inside:
+                    x = windows.split(x) if windowed else windows.join(x)
+                    inside = windowed
+                arguments = (x, window_rope, windows) if windowed else (x, rope)
                 if self.with_cp and self.training and torch.is_grad_enabled():
-                    x = checkpoint(block, x, rope, use_reentrant=False)
+                    x = checkpoint(block, *arguments, use_reentrant=False)
                 else:
-                    x = block(x, rope)
+                    x = block(*arguments)
             if index in self.out_indices:
-                tokens.append(x)
+                tokens.append(windows.join(x) if inside else x)
         if self.apply_final_norm:
             tokens[-1] = self.norm(tokens[-1])
         return tokens, grid
@@ -203,50 +244,27 @@ class PerceptionEncoder(BaseModule):
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         x = x + resize_position_embedding(
-            self.pos_embed, grid, class_token=self.variant.class_token
+            self.pos_embed,
+            grid,
+            class_token=self.has_class_token,
+            method=self.position_embedding,
         )
         return self.norm_pre(x), grid
 
     def _to_map(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        patches = x[:, int(self.variant.class_token) :]
+        patches = x[:, int(self.has_class_token) :]
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
-    def _check_image(self, image: Tensor) -> None:
-        if not isinstance(image, Tensor):
-            raise ValueError(
-                'image must be a tensor of the shape (batch, 3, height, width); '
-                f'got {type(image).__name__}'
-            )
-        if self._missing_weights is not None:
-            raise RuntimeError(
-                f'the weights {self._missing_weights["checkpoint"]!r} are configured '
-                'but not loaded: call init_weights() (mmengine does it before '
-                'training) or load a checkpoint first; for a dry run, build the '
-                'encoder without pretrained and init_cfg'
-            )
-        if image.dim() != 4 or image.shape[1] != 3:
-            raise ValueError(
-                'image must have the shape (batch, 3, height, width), RGB; '
-                f'got {tuple(image.shape)}'
-            )
-        weight = self.patch_embed.proj.weight
-        if not image.is_floating_point():
-            raise ValueError(
-                f'image must be {weight.dtype}, got {image.dtype}; '
-                'normalise 0-255 RGB first: (image - 127.5) / 127.5'
-            )
-        if image.dtype != weight.dtype and not torch.is_autocast_enabled(
-            image.device.type
-        ):
-            raise ValueError(
-                f'image is {image.dtype}, the weights are {weight.dtype}; '
-                'convert the image, or run under torch.autocast'
-            )
-        if min(image.shape[-2:]) < self.patch_size:
-            raise ValueError(
-                f'image of {image.shape[-2]} x {image.shape[-1]} px is smaller than '
-                f'a patch of {self.patch_size} px; resize it'
-            )
+    def _rope(
+        self, grid: tuple[int, int], device: torch.device, class_token: bool
+    ) -> Tensor:
+        return rope_table(
+            grid,
+            self.variant.head_dim,
+            class_token=class_token,
+            reference_size=self.rope_reference_size,
+            device=device,
+        )
 
     def init_weights(self) -> None:
         """Load the configured weights, or initialise as mmengine does.
@@ -254,7 +272,7 @@ class PerceptionEncoder(BaseModule):
         Raises:
             pe_mm.checkpoints.CheckpointError: The weights do not fit this encoder.
         """
-        cfg = _pretrained_cfg(self.init_cfg)
+        cfg = pretrained_cfg(self.init_cfg)
         if cfg is None:
             super().init_weights()
         elif not self._is_init:
@@ -268,6 +286,39 @@ class PerceptionEncoder(BaseModule):
             part.eval()
         return self
 
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Return how deep a parameter sits, for layer-wise learning rate decay.
+
+        A learning rate factor is ``rate ** (count - 1 - depth)``. The protocol is
+        mmpretrain's.
+
+        Args:
+            param_name: Name of a parameter of this encoder, after ``prefix``.
+            prefix: What the name starts with in the whole model, such as 'backbone.'.
+
+        Returns:
+            The depth and the count of depths: 0 for the embedding, i + 1 for block i,
+            and count - 1 for what follows the blocks.
+
+        Raises:
+            ValueError: The name does not start with the prefix.
+        """
+        if not param_name.startswith(prefix):
+            raise ValueError(
+                f'{param_name!r} is no parameter of this encoder: it does not start '
+                f'with prefix={prefix!r}'
+            )
+        part, *rest = param_name[len(prefix) :].split('.')
+        count = len(self.blocks) + 2
+        if part == 'blocks':
+            return int(rest[0]) + 1, count
+        embedding = ('patch_embed', 'pos_embed', 'cls_token', 'norm_pre')
+        return (0 if part in embedding else count - 1), count
+
+    def no_weight_decay(self) -> set[str]:
+        """Return the parameters that timm's recipes do not decay, embeddings."""
+        return {'pos_embed', 'cls_token'}
+
     def _build_pooling(self) -> None:
         width, embed_dim = self.variant.width, self.variant.embed_dim
         norm: Any = partial(nn.LayerNorm, eps=NORM_EPS)
@@ -277,22 +328,6 @@ class PerceptionEncoder(BaseModule):
             norm_layer=norm,
         )
         self.head = nn.Linear(width, embed_dim) if embed_dim else nn.Identity()
-
-    def _initialize(self) -> None:
-        """Initialise for training from scratch, as timm's EVA models do."""
-        trunc_normal_(self.pos_embed, std=0.02)
-        if self.cls_token is not None:
-            trunc_normal_(self.cls_token, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
-        # Keep the residual stream's variance level over the depth.
-        with torch.no_grad():
-            for index in range(len(self.blocks)):
-                scale = (2.0 * (index + 1)) ** 0.5
-                for name in ('attn.proj', 'mlp.fc2'):
-                    self.get_parameter(f'blocks.{index}.{name}.weight').div_(scale)
 
     def _freeze(self, freeze: bool | int) -> None:
         depth = len(self.blocks)
@@ -334,6 +369,13 @@ class PerceptionEncoder(BaseModule):
                 f'{variant.name} has no pooling (only PE-Core has); '
                 'leave with_pooling out'
             )
+        if self.window_size is not None and (
+            self.output_class_token or self.with_pooling
+        ):
+            raise ValueError(
+                'with window_size there is no class token, and the pooling has seen '
+                'whole images only; leave output_class_token and with_pooling out'
+            )
         if (self.apply_final_norm or self.with_pooling) and (
             self.out_indices[-1] != last
         ):
@@ -355,41 +397,3 @@ class PerceptionEncoder(BaseModule):
 
 def _no_grad_if(frozen: bool) -> AbstractContextManager:
     return torch.no_grad() if frozen else nullcontext()
-
-
-def _pretrained_cfg(init_cfg: dict | list[dict] | None) -> dict | None:
-    cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg]
-    return next((cfg for cfg in cfgs if is_pretrained(cfg)), None)
-
-
-def _resolve_init_cfg(
-    variant: Variant, pretrained: bool, init_cfg: dict | list[dict] | None
-) -> dict | list[dict] | None:
-    if not isinstance(pretrained, bool):
-        raise ValueError(
-            f'pretrained must be True or False, got {pretrained!r}; for a file pass '
-            "init_cfg=dict(type='Pretrained', checkpoint=...)"
-        )
-    if init_cfg is not None and not isinstance(init_cfg, (dict, list)):
-        raise ValueError(
-            "init_cfg must be a dict such as dict(type='Pretrained', checkpoint=...), "
-            f'or a list of them; got {init_cfg!r}'
-        )
-    cfg = _pretrained_cfg(init_cfg)
-    if cfg is not None and (not cfg.get('checkpoint') or isinstance(init_cfg, list)):
-        raise ValueError(
-            'init_cfg of pretrained weights must be one dict with a checkpoint, got '
-            f'{init_cfg!r}; every parameter is loaded, so nothing else can be set'
-        )
-    if not pretrained:
-        return init_cfg
-    if init_cfg is not None:
-        raise ValueError(
-            'pretrained=True and init_cfg both say where weights come from; pass one'
-        )
-    if variant.weights is None:
-        raise ValueError(
-            'pretrained=True needs an official variant, a custom one has no weights; '
-            "pass init_cfg=dict(type='Pretrained', checkpoint=...)"
-        )
-    return {'type': 'Pretrained', 'checkpoint': variant.weights}

@@ -1,4 +1,4 @@
-"""Absolute position embedding and 2D RoPE, as Meta's encoder computes them."""
+"""Absolute position embedding and 2D RoPE, as Meta's encoder and detectors do."""
 
 import math
 
@@ -6,22 +6,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pe_mm.variants import check_count
+
 # Base of RoPE's wavelengths (Meta's Rope2D; the common value of RoFormer).
 ROPE_BASE = 10000.0
+ROPE_MODES = ('extrapolate', 'rescale')
+_INTERPOLATIONS = {'resize': 'bilinear', 'resize_bicubic': 'bicubic'}
+POSITION_METHODS = (*_INTERPOLATIONS, 'tile')
 
 
 def resize_position_embedding(
-    embedding: Tensor, grid: tuple[int, int], *, class_token: bool
+    embedding: Tensor,
+    grid: tuple[int, int],
+    *,
+    class_token: bool,
+    method: str = 'resize',
 ) -> Tensor:
-    """Resize a square position embedding to a grid, as Meta's encoder does.
+    """Fit a square position embedding to a grid; at its own grid it stays as it is.
 
-    Bilinear, ``align_corners=False``, without antialiasing: another filter moves
-    off-grid features by as much as 10 % of their range.
+    Meta's encoder resizes bilinearly (``align_corners=False``, without antialiasing:
+    another filter moves off-grid features by as much as 10 % of their range). Meta's
+    detectors tile: a window as large as the trained grid then sees what it was trained
+    with ("Absolute Win").
 
     Args:
         embedding: (1, [1 +] side * side, C), the class token's row first if any.
         grid: Rows and columns of patches.
         class_token: Whether ``embedding`` has a class-token row; it is kept unchanged.
+        method: One of ``POSITION_METHODS``: 'resize' (bilinear), 'resize_bicubic' or
+            'tile' (repeated right and down, and cut).
 
     Returns:
         (1, [1 +] rows * columns, C).
@@ -32,10 +45,16 @@ def resize_position_embedding(
     if grid == (side, side):
         return embedding
     patches = embedding[:, prefix:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
-    # At least fp32: bilinear weights in half precision move whole rows.
-    resized = F.interpolate(_at_least_fp32(patches), size=grid, mode='bilinear')
-    resized = resized.flatten(2).transpose(1, 2).to(embedding.dtype)
-    return torch.cat([embedding[:, :prefix], resized], dim=1)
+    if method == 'tile':
+        repeats = [math.ceil(length / side) for length in grid]
+        fitted = patches.repeat(1, 1, *repeats)[:, :, : grid[0], : grid[1]]
+    else:
+        # At least fp32: interpolation weights in half precision move whole rows.
+        fitted = F.interpolate(
+            _at_least_fp32(patches), size=grid, mode=_INTERPOLATIONS[method]
+        )
+    fitted = fitted.flatten(2).transpose(1, 2).to(embedding.dtype)
+    return torch.cat([embedding[:, :prefix], fitted], dim=1)
 
 
 def rope_table(
@@ -43,19 +62,22 @@ def rope_table(
     head_dim: int,
     *,
     class_token: bool,
+    reference_size: int | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
     """Return the rotations (cosine, sine) of 2D RoPE for a grid of patches.
 
     The first half of a head's channels turns with the column, the second with the row,
-    in interleaved pairs. Positions are integers at every grid size (Meta's encoder
-    extrapolates, it never rescales). With a class token, that token stays unrotated and
-    the patches count from 1; without, they count from 0.
+    in interleaved pairs. With a class token, that token stays unrotated and the patches
+    count from 1; without, they count from 0 (only differences matter).
 
     Args:
-        grid: Rows and columns of patches.
+        grid: Rows and columns of patches: of the whole map, or of a window.
         head_dim: Channels of a head, a multiple of 4.
         class_token: Whether the first token is a class token.
+        reference_size: Positions along each axis are scaled by ``reference_size`` /
+            length, so that every grid spans the same angles (Meta's detectors). None
+            leaves them integers at every grid size (Meta's encoder).
         device: Where to make the table.
 
     Returns:
@@ -65,7 +87,9 @@ def rope_table(
     exponents = torch.arange(0, axis_dim, 2, device=device, dtype=torch.float32)
     frequencies = 1.0 / ROPE_BASE ** (exponents / axis_dim)
     rows, columns = (
-        torch.arange(length, device=device, dtype=torch.float32) + int(class_token)
+        torch.arange(length, device=device, dtype=torch.float32)
+        * (1.0 if reference_size is None else reference_size / length)
+        + int(class_token)
         for length in grid
     )
     angles = torch.cat(
@@ -103,6 +127,45 @@ def rotate(x: Tensor, table: Tensor, *, in_place: bool = False) -> Tensor:
     numbers, rotations = torch.view_as_complex(pairs), torch.view_as_complex(table)
     numbers = numbers.mul_(rotations) if in_place else numbers * rotations
     return torch.view_as_real(numbers).flatten(-2).type_as(x)
+
+
+def check_position_method(method: str) -> str:
+    """Return the name of a way to fit a position embedding to a grid.
+
+    Raises:
+        ValueError: It is none of ``POSITION_METHODS``.
+    """
+    if method not in POSITION_METHODS:
+        raise ValueError(
+            f'position_embedding must be one of {POSITION_METHODS}, got {method!r}'
+        )
+    return method
+
+
+def resolve_rope(mode: str, reference_size: int | None, *, default: int) -> int | None:
+    """Return the ``reference_size`` of ``rope_table``.
+
+    Args:
+        mode: One of ``ROPE_MODES``.
+        reference_size: In tokens, for 'rescale' only; None for the default.
+        default: In tokens.
+
+    Raises:
+        ValueError: The mode is unknown, or the size is no positive count or is given
+            with 'extrapolate'.
+    """
+    if mode not in ROPE_MODES:
+        raise ValueError(f'rope must be one of {ROPE_MODES}, got {mode!r}')
+    if mode == 'rescale':
+        return check_count(
+            'rope_reference_size', default if reference_size is None else reference_size
+        )
+    if reference_size is not None:
+        raise ValueError(
+            f"rope_reference_size={reference_size!r} is for rope='rescale'; with "
+            "rope='extrapolate' positions are never scaled, so leave it out"
+        )
+    return None
 
 
 def _at_least_fp32(x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Tell from the shapes of weights which variant they are."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class Architecture:
         try:
             kernel = tensors['patch_embed.proj.weight']
             class_token = 'cls_token' in tensors
-            cells = tensors['pos_embed'].shape[1] - int(class_token)
+            rows = tensors['pos_embed'].shape[1]
+            cells = rows - int(class_token or has_spare_row(rows))
             if cells < 1:
                 return None
             return cls(
@@ -85,6 +87,17 @@ class Architecture:
             f'{"a" if self.class_token else "no"} class token, '
             f'{"with" if self.layer_scale else "no"} LayerScale'
         )
+
+
+def has_spare_row(rows: int) -> bool:
+    """Tell whether a position embedding has a class token's row before a square grid.
+
+    Meta's detectors keep that row where the encoder had the token, which they drop.
+
+    Args:
+        rows: Rows of the position embedding.
+    """
+    return math.isqrt(rows) ** 2 != rows and math.isqrt(rows - 1) ** 2 == rows - 1
 
 
 def block_of(key: str) -> int | None:

@@ -87,9 +87,11 @@ def load_encoder_weights(
     The layout (Meta's, timm's, ours), containers and prefixes are found out by the
     names. Every parameter of the encoder must be in the checkpoint with its shape, and
     every tensor of the checkpoint's encoder must be used, but for these, which are
-    logged: pooling, head and final norm where the encoder was built without; blocks
-    above its last one; RoPE tables, which are computed; and what is outside the encoder
-    (text tower, detector neck and heads). A patch kernel of another size is resampled.
+    logged: pooling, head, final norm and (with windows) class token where the encoder
+    was built without; blocks above its last one; RoPE tables, which are computed; and
+    what is outside the encoder (text tower, detector neck and heads). A patch kernel of
+    another size is resampled. Meta's detection files have the same names, under
+    ``backbone.net.``, and may keep a row of positions for a class token they lack.
 
     Weights of another variant are an error. Where a file fits tensor by tensor but has
     a pooling or final norm that the variant has not, the load warns: a student may well
@@ -155,7 +157,7 @@ def plan_load(
                 skipped |= dict.fromkeys(names, reason)
     used = {key: tensors[key] for key in wanted if key in tensors}
     check_dtypes(name, used)
-    resampled = _resample_patch_kernel(used, wanted)
+    resampled = _resample_patch_kernel(used, wanted) | _drop_token_row(used, wanted)
     shown = _both_names if found.layout == 'meta' else str
     misshapen = [
         f'{shown(key)} is {_shape(tensor)} and must be {_shape(wanted[key])}'
@@ -213,6 +215,10 @@ def _reason_to_skip(
     if block is not None:
         above = count_blocks(wanted) <= block < variant.depth
         return 'block above the last one built' if above else None
+    if key == 'cls_token' and variant.class_token:
+        return 'class token, not built'
+    if key.startswith('fpn1.'):
+        return "pyramid of Meta's DETA"
     if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:
         return 'pooling head, not built'
     if key.startswith(('norm.', 'fc_norm.')) and 'norm.weight' not in wanted:
@@ -237,6 +243,19 @@ def _resample_patch_kernel(
     tensors[PATCH_KERNEL] = resample_patch_embed(kernel.float(), [height, width])
     old = f'{kernel.shape[2]}x{kernel.shape[3]}'
     return {PATCH_KERNEL: f'patch kernel resampled from {old} to {height}x{width}'}
+
+
+def _drop_token_row(
+    tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Drop the class token's position where there is no token; return what was done."""
+    if 'cls_token' in wanted or 'pos_embed' not in tensors:
+        return {}
+    embedding, rows = tensors['pos_embed'], wanted['pos_embed'].shape[1]
+    if embedding.dim() != 3 or embedding.shape[1] != rows + 1:
+        return {}
+    tensors['pos_embed'] = embedding[:, 1:]
+    return {'pos_embed': "the class token's row dropped"}
 
 
 def _hint(architecture: Architecture | None, variant: Variant) -> str:

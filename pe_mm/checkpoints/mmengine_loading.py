@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pe_mm.checkpoints.errors import CheckpointError
 from pe_mm.checkpoints.layouts import find_encoder
+from pe_mm.variants import Variant
 
 PREFIX = 'backbone.'
 
@@ -82,3 +83,53 @@ def is_pretrained(cfg: Any) -> bool:
     if isinstance(kind, str):
         kind = WEIGHT_INITIALIZERS.get(kind)
     return kind is PretrainedInit
+
+
+def pretrained_cfg(init_cfg: dict | list[dict] | None) -> dict | None:
+    """Return the part of an ``init_cfg`` that loads weights; None without."""
+    cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg]
+    return next((cfg for cfg in cfgs if is_pretrained(cfg)), None)
+
+
+def resolve_init_cfg(
+    variant: Variant, pretrained: bool, init_cfg: dict | list[dict] | None
+) -> dict | list[dict] | None:
+    """Return an encoder's ``init_cfg``, with the official weights if they are wanted.
+
+    Args:
+        variant: The encoder's variant.
+        pretrained: Whether to load the variant's official weights.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: Both are given, a value is of the wrong kind, weights are mixed with
+            other initialisations, or the variant has no official weights.
+    """
+    if not isinstance(pretrained, bool):
+        raise ValueError(
+            f'pretrained must be True or False, got {pretrained!r}; for a file pass '
+            "init_cfg=dict(type='Pretrained', checkpoint=...)"
+        )
+    if init_cfg is not None and not isinstance(init_cfg, (dict, list)):
+        raise ValueError(
+            "init_cfg must be a dict such as dict(type='Pretrained', checkpoint=...), "
+            f'or a list of them; got {init_cfg!r}'
+        )
+    cfg = pretrained_cfg(init_cfg)
+    if cfg is not None and (not cfg.get('checkpoint') or isinstance(init_cfg, list)):
+        raise ValueError(
+            'init_cfg of pretrained weights must be one dict with a checkpoint, got '
+            f'{init_cfg!r}; every parameter is loaded, so nothing else can be set'
+        )
+    if not pretrained:
+        return init_cfg
+    if init_cfg is not None:
+        raise ValueError(
+            'pretrained=True and init_cfg both say where weights come from; pass one'
+        )
+    if variant.weights is None:
+        raise ValueError(
+            'pretrained=True needs an official variant, a custom one has no weights; '
+            "pass init_cfg=dict(type='Pretrained', checkpoint=...)"
+        )
+    return {'type': 'Pretrained', 'checkpoint': variant.weights}

@@ -19,12 +19,12 @@ class Transform:
     """Reshape one of Meta's tensors into ours, and back, without changing a value.
 
     Attributes:
-        dims: Dimensions that Meta's tensor has; None for any number.
+        dims: Numbers of dimensions that Meta's tensor may have; None for any.
         to_ours: One of Meta's tensors -> ours, in the order of the rule's names.
         to_meta: The reverse.
     """
 
-    dims: int | None
+    dims: tuple[int, ...] | None
     to_ours: Callable[[Tensor], tuple[Tensor, ...]]
     to_meta: Callable[[Sequence[Tensor]], Tensor]
 
@@ -32,6 +32,11 @@ class Transform:
 def _split_query(stacked: Tensor) -> tuple[Tensor, ...]:
     width = stacked.shape[0] // 3
     return stacked[:width], stacked[width:]
+
+
+def _rows_to_batch(rows: Tensor) -> tuple[Tensor, ...]:
+    # Meta's detectors store (1, N, C).
+    return (rows[None] if rows.dim() == 2 else rows,)
 
 
 def _projection_to_linear(projection: Tensor) -> tuple[Tensor, ...]:
@@ -50,13 +55,13 @@ def _linear_to_projection(tensors: Sequence[Tensor]) -> Tensor:
 
 KEEP = Transform(None, lambda tensor: (tensor,), lambda tensors: tensors[0])
 # (C,) <-> (1, 1, C)
-AS_TOKEN = Transform(1, lambda row: (row[None, None],), lambda ours: ours[0][0, 0])
-# (N, C) <-> (1, N, C)
-AS_BATCH = Transform(2, lambda rows: (rows[None],), lambda ours: ours[0][0])
+AS_TOKEN = Transform((1,), lambda row: (row[None, None],), lambda ours: ours[0][0, 0])
+# (N, C), or in Meta's detectors (1, N, C), <-> (1, N, C)
+AS_BATCH = Transform((2, 3), _rows_to_batch, lambda ours: ours[0][0])
 # (3 C, ...) <-> (C, ...) and (2 C, ...)
 SPLIT_QUERY = Transform(None, _split_query, lambda ours: torch.cat(tuple(ours)))
 # (C, D) <-> (D, C) and zeros (D,)
-AS_LINEAR = Transform(2, _projection_to_linear, _linear_to_projection)
+AS_LINEAR = Transform((2,), _projection_to_linear, _linear_to_projection)
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,11 @@ def meta_to_ours(state_dict: Mapping[str, Tensor]) -> Renamed:
             renamed.unknown.append(key)
             continue
         transform = rule.transform
-        if transform.dims is not None and tensor.dim() != transform.dims:
+        if transform.dims is not None and tensor.dim() not in transform.dims:
             raise CheckpointError(
                 f'{key!r} has shape {tuple(tensor.shape)}; Meta stores it with '
-                f'{transform.dims} dimension{"s" if transform.dims > 1 else ""}'
+                f'{" or ".join(map(str, transform.dims))} '
+                f'dimension{"s" if transform.dims != (1,) else ""}'
             )
         names = [name.format(**fields) for name in rule.ours]
         for name, part in zip(names, transform.to_ours(tensor), strict=True):

@@ -1,0 +1,45 @@
+"""What an encoder checks of an image before it computes anything."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def check_image(image: Any, kernel: Tensor) -> None:
+    """Check a batch of images.
+
+    Args:
+        image: (B, 3, H, W), floating point.
+        kernel: (C, 3, patch, patch), the weight of the patch embedding.
+
+    Raises:
+        ValueError: It is no float tensor of that shape, its dtype is not the weights'
+            (but under autocast), or it is smaller than a patch.
+    """
+    if not isinstance(image, Tensor):
+        raise ValueError(
+            'image must be a tensor of the shape (batch, 3, height, width); '
+            f'got {type(image).__name__}'
+        )
+    if image.dim() != 4 or image.shape[1] != 3:
+        raise ValueError(
+            'image must have the shape (batch, 3, height, width), RGB; '
+            f'got {tuple(image.shape)}'
+        )
+    if not image.is_floating_point():
+        raise ValueError(
+            f'image must be {kernel.dtype}, got {image.dtype}; '
+            'normalise 0-255 RGB first: (image - 127.5) / 127.5'
+        )
+    autocast = torch.is_autocast_enabled(image.device.type)
+    if image.dtype != kernel.dtype and not autocast:
+        raise ValueError(
+            f'image is {image.dtype}, the weights are {kernel.dtype}; '
+            'convert the image, or run under torch.autocast'
+        )
+    if min(image.shape[-2:]) < kernel.shape[-1]:
+        raise ValueError(
+            f'image of {image.shape[-2]} x {image.shape[-1]} px is smaller than '
+            f'a patch of {kernel.shape[-1]} px; resize it'
+        )
