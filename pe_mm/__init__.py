@@ -16,7 +16,13 @@ try:
     compat.allow_mmengine_checkpoints()
     from pe_mm import registry
     from pe_mm.backbones import PerceptionEncoder
-    from pe_mm.necks import MultiLayerPyramid
+    from pe_mm.necks import (
+        LayerMix,
+        LayerNorm2d,
+        MultiLayerPyramid,
+        SequentialNeck,
+        SimpleFeaturePyramid,
+    )
 except Exception as error:
     load_error = ImportError(f'pe_mm cannot load what it stands on: {error}')
     load_error.__cause__ = error
@@ -27,4 +33,12 @@ except Exception as error:
 
 __version__ = '0.1.0'
 
-__all__ = ['MultiLayerPyramid', 'PerceptionEncoder', 'registry']
+__all__ = [
+    'LayerMix',
+    'LayerNorm2d',
+    'MultiLayerPyramid',
+    'PerceptionEncoder',
+    'SequentialNeck',
+    'SimpleFeaturePyramid',
+    'registry',
+]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
+from torch import nn
 
 from pe_mm import PerceptionEncoder
 from pe_mm.cli.main import COMMANDS, build_parser, main
@@ -19,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / 'README.md').read_text()
 BLOCKS = re.findall(r'^```(\w+)\n(.*?)^```$', TEXT, flags=re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == 'python']
+PARTS = [code for code in PYTHON if code.startswith('backbone = ')]
 SHELL = [
     line
     for language, text in BLOCKS
@@ -32,7 +35,7 @@ def test_blocks__languages__are_all_tested() -> None:
     assert TEXT.count('```') == 2 * len(BLOCKS)
 
 
-@pytest.mark.parametrize('code', [code for code in PYTHON if '_base_' not in code])
+@pytest.mark.parametrize('code', [code for code in PYTHON if 'import' in code])
 def test_python_block__runs__and_prints_what_it_says(code, capsys) -> None:
     exec(compile(code, 'README.md', 'exec'), {})
     assert capsys.readouterr().out.count('torch.Size([1, 192, 27, 36])') == 3
@@ -40,7 +43,7 @@ def test_python_block__runs__and_prints_what_it_says(code, capsys) -> None:
 
 @pytest.mark.parametrize('code', [code for code in PYTHON if '_base_' in code])
 def test_config_block__mmdet_config_with_our_backbone__trains(code, tmp_path) -> None:
-    from mmdet.registry import MODELS
+    from mmdet.registry import MODELS as MMDET_MODELS
     from mmdet.testing import demo_mm_inputs
 
     (tmp_path / 'config.py').write_text(code)
@@ -48,7 +51,7 @@ def test_config_block__mmdet_config_with_our_backbone__trains(code, tmp_path) ->
     assert cfg.model.backbone.pop('pretrained')  # there is no hub in the tests
     cfg.model.backbone.variant = dict(depth=12, width=64, heads=4, image_size=64)
     cfg.model.neck.in_channels = [64] * 4
-    model = MODELS.build(cfg.model).train()
+    model = MMDET_MODELS.build(cfg.model).train()
     assert isinstance(model.backbone, PerceptionEncoder)
     data = demo_mm_inputs(2, image_shapes=[(3, 96, 128)] * 2, with_mask=True)
     data = model.data_preprocessor(data, training=True)
@@ -57,6 +60,31 @@ def test_config_block__mmdet_config_with_our_backbone__trains(code, tmp_path) ->
     total.backward()
     assert torch.isfinite(total)
     assert model.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('code', PARTS)
+def test_config_parts__windowed_encoder_and_layer_mix__train(code, tmp_path) -> None:
+    from mmengine.optim import build_optim_wrapper
+
+    (tmp_path / 'config.py').write_text(code)
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    cfg.backbone.variant = dict(depth=8, width=64, heads=4, image_size=64)
+    cfg.neck.necks[0].in_channels = [64] * 4
+    cfg.neck.necks[1].in_channels = 64
+    cfg.backbone.window_size = 2
+    model = nn.ModuleDict(
+        {'backbone': MODELS.build(cfg.backbone), 'neck': MODELS.build(cfg.neck)}
+    )
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    levels = model['neck'](model['backbone'](torch.rand(1, 3, 64, 64)))
+    assert [level.shape[-1] for level in levels] == [16, 8, 4, 2]
+    optim_wrapper.update_params(sum(level.square().mean() for level in levels))
+    assert model['neck'][0].weights.std() > 0
+
+
+def test_python_blocks__kinds__are_all_tested() -> None:
+    assert len(PARTS) == 1
+    assert all('import' in c or '_base_' in c or c in PARTS for c in PYTHON)
 
 
 @pytest.mark.parametrize('line', SHELL)

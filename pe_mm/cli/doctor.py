@@ -257,6 +257,24 @@ def check_timm() -> Row:
     return check_import('timm', minimum='1.0.31', fix="pip install 'timm>=1.0.31'")
 
 
+def check_lvis() -> Row:
+    """LVIS's own evaluation runs, where its package is there at all."""
+    version = version_of('lvis')
+    if version is None:
+        return Row('lvis', 'ok', 'not installed; only the data set LVIS needs it')
+    try:
+        from pe_mm.detection import lvis_metric
+    except ImportError:
+        return Row('lvis', 'ok', f'{version}; to be used with mmdet')
+    try:
+        lvis_metric.check_lvis()
+    except ImportError as error:
+        reason = str(error).partition('. ')[0]
+        found = f'{version} reads LVIS but cannot evaluate it: {reason}'
+        return Row('lvis', 'warn', found, lvis_metric.INSTALL_LVIS)
+    return Row('lvis', 'ok', version)
+
+
 def check_setuptools() -> Row:
     """Setuptools still has pkg_resources, where mmengine needs it."""
     version = version_of('setuptools')
@@ -332,6 +350,7 @@ CHECKS: tuple[Callable[[], Row], ...] = (
     check_mmdet,
     check_mmseg,
     check_timm,
+    check_lvis,
     check_setuptools,
     check_gpu,
     check_stack,

@@ -297,3 +297,36 @@ def test_other_command__package_is_not_there__names_it_in_one_line():
         "pe-mm: error: pe_mm cannot load what it stands on: No module named 'timm'; "
         '`pe-mm doctor` says what is missing and how to mend it\n'
     )
+
+
+def test_check_lvis__absent__is_fine(stack):
+    row = doctor.check_lvis()
+
+    assert (row.status, row.fix) == ('ok', '')
+    assert 'not installed' in row.found
+
+
+def test_check_lvis__cannot_evaluate__warns_with_the_command(stack, monkeypatch):
+    from pe_mm.detection import lvis_metric
+
+    def fail():
+        raise ImportError('lvis 0.5.3 does not run with numpy 2.4.6. Install it')
+
+    stack.versions['lvis'] = '0.5.3'
+    monkeypatch.setattr(lvis_metric, 'check_lvis', fail)
+    row = doctor.check_lvis()
+
+    assert row.status == 'warn'
+    assert row.found.endswith(
+        'cannot evaluate it: lvis 0.5.3 does not run with numpy 2.4.6'
+    )
+    assert row.fix == lvis_metric.INSTALL_LVIS
+
+
+def test_check_lvis__evaluates__is_ok(stack, monkeypatch):
+    from pe_mm.detection import lvis_metric
+
+    stack.versions['lvis'] = '0.5.3'
+    monkeypatch.setattr(lvis_metric, 'check_lvis', lambda: None)
+
+    assert doctor.check_lvis() == doctor.Row('lvis', 'ok', '0.5.3')

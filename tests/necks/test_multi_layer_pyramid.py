@@ -1,10 +1,10 @@
-"""The pyramid's shapes, values, gradients and messages."""
+"""The pyramid of several maps: shapes, values, gradients and messages."""
 
 import pytest
 import torch
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 
-from pe_mm import MultiLayerPyramid
+from pe_mm import MultiLayerPyramid, SimpleFeaturePyramid
 
 
 def test_pyramid__four_layers__gives_one_level_per_scale() -> None:
@@ -17,6 +17,7 @@ def test_pyramid__four_layers__gives_one_level_per_scale() -> None:
         (2, 8, 3, 5),
         (2, 8, 2, 3),
     ]
+    assert neck.out_channels == (8,) * 5
 
 
 def test_pyramid__level__reads_its_own_layer_only() -> None:
@@ -29,31 +30,30 @@ def test_pyramid__level__reads_its_own_layer_only() -> None:
     assert same == [True, False, True]
 
 
-def test_pyramid__one_map__feeds_every_level() -> None:
-    neck = MultiLayerPyramid([16], 8, scales=(1, 0.25))
-    assert [level.shape[-1] for level in neck([torch.randn(1, 16, 8, 8)])] == [8, 2]
+def test_pyramid__same_map_for_every_level__is_the_simple_feature_pyramid() -> None:
+    neck, simple = MultiLayerPyramid([16] * 4, 8), SimpleFeaturePyramid(16, 8)
+    simple.load_state_dict(neck.state_dict(), strict=True)
+    map_ = torch.randn(1, 16, 4, 6)
+    assert all(map(torch.equal, neck([map_] * 4), simple([map_])))
 
 
-def test_pyramid__levels__are_contiguous_as_mmcvs_operators_read_them() -> None:
-    neck = MultiLayerPyramid([16] * 3, 8, scales=(2, 1, 0.5), num_outs=4)
-    levels = neck([torch.randn(2, 16, 8, 8)] * 3)
-    assert all(level.is_contiguous() for level in levels)
+def test_pyramid__layers_of_different_widths__each_have_their_own() -> None:
+    neck = MultiLayerPyramid([8, 12], None, scales=(2, 1))
+    maps = (torch.randn(1, 8, 3, 3), torch.randn(1, 12, 3, 3))
+    assert [tuple(level.shape) for level in neck(maps)] == [(1, 4, 6, 6), (1, 12, 3, 3)]
+    assert neck.out_channels == (4, 12)
 
 
-def test_pyramid__extra_level__subsamples_the_last() -> None:
-    neck = MultiLayerPyramid([16], 8, scales=(1,), num_outs=2)
-    first, extra = neck([torch.randn(1, 16, 6, 6)])
-    assert torch.equal(extra, first[..., ::2, ::2])
-
-
-def test_pyramid__backward__reaches_every_parameter() -> None:
-    neck = MODELS.build(
-        dict(type='pe_mm.MultiLayerPyramid', in_channels=[16] * 4, out_channels=8)
-    )
-    sum(
-        level.square().sum() for level in neck([torch.randn(1, 16, 4, 4)] * 4)
-    ).backward()
-    assert [n for n, p in neck.named_parameters() if p.grad is None] == []
+@pytest.mark.parametrize('scope', ['mmdet', 'mmseg'])
+def test_pyramid__from_config__learns_in_every_parameter(scope) -> None:
+    with DefaultScope.overwrite_default_scope(scope):
+        neck = MODELS.build(
+            dict(type='pe_mm.MultiLayerPyramid', in_channels=[16] * 4, out_channels=8)
+        )
+    target = torch.randn(8, 1, 1)
+    levels = neck([torch.randn(1, 16, 4, 4)] * 4)
+    sum((level * target).square().sum() for level in levels).backward()
+    assert [n for n, p in neck.named_parameters() if not p.grad.abs().sum() > 0] == []
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,15 @@ def test_pyramid__backward__reaches_every_parameter() -> None:
         (dict(in_channels=768), r'one entry per map, such as .*; got 768'),
         (dict(in_channels=['8'] * 4), "in_channels must be an int >= 1, got '8'"),
         (dict(in_channels=[8] * 4, out_channels=0), 'out_channels must be an int >= 1'),
-        (dict(in_channels=[8, 8]), r'2 maps cannot feed 4 scales'),
-        (dict(in_channels=[8], num_outs=3), 'num_outs=3 is less than the 4 scales'),
-        (dict(in_channels=[8], scales=(3,)), 'scale 3 is not a power of two'),
-        (dict(in_channels=[8], scales=(0,)), 'scale 0 is not a power of two'),
+        (dict(in_channels=[8, 8]), r'2 maps cannot feed 4 scales \(4\.0, 2\.0'),
+        (dict(in_channels=[]), r'0 maps cannot feed 4 scales'),
+        (
+            dict(in_channels=[8]),
+            r'\[8\] is a single map; use pe_mm\.SimpleFeaturePyramid with .*=8',
+        ),
+        (dict(in_channels=[8] * 4, num_outs=3), 'num_outs=3 is less than the 4 scales'),
+        (dict(in_channels=[8, 8], scales=(3, 1)), 'scale 3 is not a power of two'),
+        (dict(in_channels=[8, 8], scales=(1, 0)), 'scale 0 is not a power of two'),
     ],
 )
 def test_pyramid__bad_arguments__say_what_is_wrong(arguments, message) -> None:
@@ -78,9 +83,9 @@ def test_pyramid__bad_arguments__say_what_is_wrong(arguments, message) -> None:
     [
         (
             [torch.zeros(1, 8, 4, 4)],
-            r'got 1 maps of \[8\] channels, built for \[8, 8\]',
+            r'got 1 map of \[8\] channels, built for 2 of \[8, 8\]',
         ),
-        ([torch.zeros(1, 6, 4, 4)] * 2, r'\[6, 6\] channels, built for \[8, 8\]'),
+        ([torch.zeros(1, 6, 4, 4)] * 2, r'\[6, 6\] channels, .* the out_channels of'),
         ([(torch.zeros(1, 8, 4, 4), torch.zeros(1, 8))] * 2, 'output class tokens'),
     ],
 )
