@@ -106,10 +106,10 @@ class Block(nn.Module):
     ) -> Tensor:
         """Refine tokens; arguments and result are those of ``Attention``."""
         branch = self.attn(self.norm1(x), rope, windows)
-        in_place = may_overwrite(self.attn, self.attn.proj)
+        in_place = may_overwrite(self.attn, self.attn.proj, self.drop_path)
         x = self._add(x, branch, self.gamma_1, windows, in_place)
         branch = self.mlp(self.norm2(x))
-        in_place = may_overwrite(self.mlp, self.mlp.fc2)
+        in_place = may_overwrite(self.mlp, self.mlp.fc2, self.drop_path)
         return self._add(x, branch, self.gamma_2, windows, in_place)
 
     def _add(

@@ -14,12 +14,14 @@ from torch.utils.checkpoint import checkpoint
 
 from pe_mm.checkpoints import load_encoder_weights
 from pe_mm.checkpoints.mmengine_loading import pretrained_cfg, resolve_init_cfg
+from pe_mm.checkpoints.patch_kernel import check_resampling
 from pe_mm.layers import resolve_layers
 from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
 from .block import NORM_EPS, Block
 from .image_check import check_image
 from .initialization import initialize
+from .options import check_options
 from .position import (
     check_position_method,
     resize_position_embedding,
@@ -46,6 +48,9 @@ class PerceptionEncoder(BaseModule):
             ids count from the end of the whole encoder), 'last', 'quarters' or 'all'.
         patch_size: Patch side in pixels; None for the trained one. Weights of another
             patch size are resampled when they are loaded.
+        patch_resampling: How: 'pseudo_inverse' (FlexiViT, arXiv 2212.08013, keeps the
+            tokens of a resized image) or 'bicubic' (Meta's detectors; tokens of a
+            larger patch grow with its area).
         output_class_token: Return (map, class token) pairs, as mmseg's DPTHead takes.
         apply_final_norm: Apply PE-Core's final norm to the last block's output. All
             other maps are the raw residual stream.
@@ -92,6 +97,7 @@ class PerceptionEncoder(BaseModule):
         out_indices: str | int | Sequence[int] = 'last',
         *,
         patch_size: int | None = None,
+        patch_resampling: str = 'pseudo_inverse',
         output_class_token: bool = False,
         apply_final_norm: bool = False,
         with_pooling: bool = False,
@@ -117,6 +123,7 @@ class PerceptionEncoder(BaseModule):
             if patch_size is None
             else check_count('patch_size', patch_size)
         )
+        self.patch_resampling = check_resampling(patch_resampling)
         self.output_class_token = output_class_token
         self.apply_final_norm = apply_final_norm
         self.with_pooling = with_pooling
@@ -125,13 +132,21 @@ class PerceptionEncoder(BaseModule):
         self.windowed = resolve_windows(
             window_size, global_blocks, built=depth, depth=variant.depth
         )
-        self.window_size = window_size
+        self.window_size = None if window_size is None else int(window_size)
         self.has_class_token = variant.class_token and window_size is None
         self.rope_reference_size = resolve_rope(
             rope, rope_reference_size, default=variant.grid_size
         )
         self.position_embedding = check_position_method(position_embedding)
-        self._check_options(drop_path_rate)
+        check_options(
+            variant,
+            last_built=depth - 1,
+            windows=window_size is not None,
+            output_class_token=output_class_token,
+            apply_final_norm=apply_final_norm,
+            with_pooling=with_pooling,
+            drop_path_rate=drop_path_rate,
+        )
 
         self.patch_embed = PatchEmbed(
             img_size=None,
@@ -301,14 +316,14 @@ class PerceptionEncoder(BaseModule):
             and count - 1 for what follows the blocks.
 
         Raises:
-            ValueError: The name does not start with the prefix.
+            ValueError: The encoder has no such parameter under the prefix.
         """
-        if not param_name.startswith(prefix):
-            raise ValueError(
-                f'{param_name!r} is no parameter of this encoder: it does not start '
-                f'with prefix={prefix!r}'
-            )
         part, *rest = param_name[len(prefix) :].split('.')
+        if not param_name.startswith(prefix) or not hasattr(self, part):
+            raise ValueError(
+                f'{param_name!r} is no parameter of this encoder under the prefix '
+                f"{prefix!r}; a prefix ends with a dot, as 'backbone.'"
+            )
         count = len(self.blocks) + 2
         if part == 'blocks':
             return int(rest[0]) + 1, count
@@ -348,41 +363,6 @@ class PerceptionEncoder(BaseModule):
                 self.cls_token.requires_grad_(False)
         for part in self._frozen_parts:
             part.requires_grad_(False)
-
-    def _check_options(self, drop_path_rate: Any) -> None:
-        variant, last = self.variant, self.variant.depth - 1
-        if not isinstance(drop_path_rate, (int, float)) or not 0 <= drop_path_rate < 1:
-            raise ValueError(
-                f'drop_path_rate must be a number in [0, 1), got {drop_path_rate!r}'
-            )
-        if self.output_class_token and not variant.class_token:
-            raise ValueError(
-                f'{variant.name} has no class token; leave output_class_token out'
-            )
-        if self.apply_final_norm and not variant.final_norm:
-            raise ValueError(
-                f'{variant.name} has no final norm (only PE-Core has); '
-                'leave apply_final_norm out'
-            )
-        if self.with_pooling and variant.pool is None:
-            raise ValueError(
-                f'{variant.name} has no pooling (only PE-Core has); '
-                'leave with_pooling out'
-            )
-        if self.window_size is not None and (
-            self.output_class_token or self.with_pooling
-        ):
-            raise ValueError(
-                'with window_size there is no class token, and the pooling has seen '
-                'whole images only; leave output_class_token and with_pooling out'
-            )
-        if (self.apply_final_norm or self.with_pooling) and (
-            self.out_indices[-1] != last
-        ):
-            raise ValueError(
-                'the final norm and the pooling follow the last block, so out_indices '
-                f'must end with {last}, got {self.out_indices}'
-            )
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mmengine.logging import print_log
-from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
 from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
+from pe_mm.checkpoints.patch_kernel import resample_patch_kernel
 from pe_mm.checkpoints.reading import Source, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_name
 from pe_mm.checkpoints.values import check_dtypes, check_finite, check_not_meta
@@ -22,8 +22,6 @@ from pe_mm.variants import Variant
 
 if TYPE_CHECKING:
     from pe_mm.backbones import PerceptionEncoder
-
-PATCH_KERNEL = 'patch_embed.proj.weight'
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,8 @@ def plan_load(
                 skipped |= dict.fromkeys(names, reason)
     used = {key: tensors[key] for key in wanted if key in tensors}
     check_dtypes(name, used)
-    resampled = _resample_patch_kernel(used, wanted) | _drop_token_row(used, wanted)
+    resampled = resample_patch_kernel(used, wanted, encoder.patch_resampling)
+    resampled |= _drop_token_row(used, wanted)
     shown = _both_names if found.layout == 'meta' else str
     misshapen = [
         f'{shown(key)} is {_shape(tensor)} and must be {_shape(wanted[key])}'
@@ -174,7 +173,7 @@ def plan_load(
         told = (f'{len(n)} {kind}: {listing(n)}' for kind, n in problems.items() if n)
         raise CheckpointError(
             f'{name} does not fit the encoder ({variant.name}); {"; ".join(told)}'
-            f'{_hint(architecture, variant)}'
+            f'{_hint(architecture, variant, wanted)}'
         )
     check_family(name, tensors, found.layout, with_pool=variant.pool is not None)
     warnings = tuple(_doubts(name, tensors, architecture, wanted, variant))
@@ -226,25 +225,6 @@ def _reason_to_skip(
     return None
 
 
-def _resample_patch_kernel(
-    tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Replace a patch kernel of another size in ``tensors``; return what was done."""
-    if PATCH_KERNEL not in tensors:
-        return {}
-    kernel, (*channels, height, width) = (
-        tensors[PATCH_KERNEL],
-        wanted[PATCH_KERNEL].shape,
-    )
-    if list(kernel.shape[:2]) != channels or kernel.dim() != 4 or not kernel.numel():
-        return {}
-    if kernel.shape[2:] == (height, width):
-        return {}
-    tensors[PATCH_KERNEL] = resample_patch_embed(kernel.float(), [height, width])
-    old = f'{kernel.shape[2]}x{kernel.shape[3]}'
-    return {PATCH_KERNEL: f'patch kernel resampled from {old} to {height}x{width}'}
-
-
 def _drop_token_row(
     tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> dict[str, str]:
@@ -258,8 +238,13 @@ def _drop_token_row(
     return {'pos_embed': "the class token's row dropped"}
 
 
-def _hint(architecture: Architecture | None, variant: Variant) -> str:
-    if architecture is None or architecture == Architecture.of_variant(variant):
+def _hint(
+    architecture: Architecture | None, variant: Variant, wanted: Mapping[str, Tensor]
+) -> str:
+    # With windows, an encoder has no class token although its variant has.
+    full = Architecture.of_variant(variant)
+    own = replace(full, class_token='cls_token' in wanted)
+    if architecture is None or architecture in (full, own):
         return ''
     names = architecture.variants()
     if names:
@@ -267,11 +252,12 @@ def _hint(architecture: Architecture | None, variant: Variant) -> str:
             f'. These look like {" or ".join(names)} weights ({architecture}); '
             f'build the encoder with variant={names[0]!r}'
         )
-    own = Architecture.of_variant(variant)
     fix = ''
-    if replace(architecture, cells=own.cells) == own:
+    if replace(architecture, cells=own.cells) in (own, full):
         size = round(architecture.cells**0.5) * architecture.patch_size
         fix = f'; a custom variant with image_size={size} takes them'
+    elif replace(architecture, class_token=True) == own:
+        fix = '; only an encoder with window_size takes weights without class token'
     return f'. The weights have {architecture}; {variant.name} has {own}{fix}'
 
 

@@ -1,7 +1,10 @@
 """From a config to a training that survives being killed."""
 
+from .autocast_hook import AutocastHook
 from .configuring import check_data, check_stack, load_config
+from .fp16_gradients_hook import Fp16GradientsHook
 from .launching import build_runner, enable_amp, save_checkpoints_safely
+from .layer_decay_constructor import LayerDecayOptimWrapperConstructor
 from .muon_constructor import MuonOptimWrapperConstructor
 from .resuming import (
     find_resumable_checkpoint,
@@ -11,6 +14,9 @@ from .resuming import (
 from .safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
+    'AutocastHook',
+    'Fp16GradientsHook',
+    'LayerDecayOptimWrapperConstructor',
     'MuonOptimWrapperConstructor',
     'SafeCheckpointHook',
     'build_runner',

@@ -1,0 +1,60 @@
+"""Which of an encoder's options go together."""
+
+from typing import Any
+
+from pe_mm.variants import Variant
+
+
+def check_options(
+    variant: Variant,
+    *,
+    last_built: int,
+    windows: bool,
+    output_class_token: bool,
+    apply_final_norm: bool,
+    with_pooling: bool,
+    drop_path_rate: Any,
+) -> None:
+    """Check options against the variant and against each other.
+
+    Args:
+        variant: The encoder's variant.
+        last_built: The last block that is built.
+        windows: Whether blocks attend in windows.
+        output_class_token: As in ``PerceptionEncoder``.
+        apply_final_norm: As in ``PerceptionEncoder``.
+        with_pooling: As in ``PerceptionEncoder``.
+        drop_path_rate: As in ``PerceptionEncoder``.
+
+    Raises:
+        ValueError: An option is out of range, is nothing that the variant has, or
+            excludes another.
+    """
+    if not isinstance(drop_path_rate, (int, float)) or not 0 <= drop_path_rate < 1:
+        raise ValueError(
+            f'drop_path_rate must be a number in [0, 1), got {drop_path_rate!r}'
+        )
+    if output_class_token and not variant.class_token:
+        raise ValueError(
+            f'{variant.name} has no class token; leave output_class_token out'
+        )
+    if apply_final_norm and not variant.final_norm:
+        raise ValueError(
+            f'{variant.name} has no final norm (only PE-Core has); '
+            'leave apply_final_norm out'
+        )
+    if with_pooling and variant.pool is None:
+        raise ValueError(
+            f'{variant.name} has no pooling (only PE-Core has); leave with_pooling out'
+        )
+    if windows and (output_class_token or with_pooling):
+        raise ValueError(
+            'with window_size there is no class token, and the pooling has seen '
+            'whole images only; leave output_class_token and with_pooling out'
+        )
+    last = variant.depth - 1
+    if (apply_final_norm or with_pooling) and last_built != last:
+        raise ValueError(
+            'the final norm and the pooling follow the last block, so out_indices '
+            f'must end with {last}, got {last_built}'
+        )
