@@ -1,7 +1,7 @@
 """Convert a checkpoint's encoder between Meta's layout, timm's and ours."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor
@@ -27,23 +27,28 @@ class Conversion:
         layout: The layout that was found.
         variants: Official variants of this architecture; several only where nothing but
             the training differs.
+        changes: New name -> how its values differ from the old ones, where they do.
     """
 
     tensors: dict[str, Tensor]
     origin: dict[str, tuple[str, ...]]
     skipped: dict[str, str]
-    layout: Layout
+    layout: Layout | Literal['detectron2']
     variants: list[str]
+    changes: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield one JSON-able row per tensor: its names, shape and dtype."""
+        """Yield one JSON-able row per tensor: its names, shape, dtype and change."""
         for name, tensor in self.tensors.items():
-            yield {
+            row = {
                 'from': list(self.origin[name]),
                 'to': name,
                 'shape': list(tensor.shape),
                 'dtype': str(tensor.dtype).removeprefix('torch.'),
             }
+            if name in self.changes:
+                row['change'] = self.changes[name]
+            yield row
 
 
 def convert_state_dict(
@@ -101,11 +106,21 @@ def convert_state_dict(
 def check_complete(tensors: Mapping[str, Tensor]) -> None:
     """Check that weights in our names are a whole encoder.
 
-    A part that some encoders lack (class token, LayerScale, final norm, pooling, head)
-    may be absent as a whole.
-
     Raises:
         CheckpointError: Tensors are absent; the message names them.
+    """
+    absent = absent_names(tensors)
+    if absent:
+        raise CheckpointError(
+            f'incomplete weights: {len(absent)} tensors are absent: {listing(absent)}'
+        )
+
+
+def absent_names(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the names that weights in our names lack to be a whole encoder.
+
+    A part that some encoders lack (class token, LayerScale, final norm, pooling, head)
+    may be absent as a whole.
     """
     depth = count_blocks(tensors)
     in_blocks = {key.split('.', 2)[2] for key in tensors if block_of(key) is not None}
@@ -120,8 +135,4 @@ def check_complete(tensors: Mapping[str, Tensor]) -> None:
             if needed:
                 leaves = ('weight', 'bias') if '{leaf}' in template else ('',)
                 expected += (template.format(leaf=leaf) for leaf in leaves)
-    absent = [key for key in expected if key not in tensors]
-    if absent:
-        raise CheckpointError(
-            f'incomplete weights: {len(absent)} tensors are absent: {listing(absent)}'
-        )
+    return [key for key in expected if key not in tensors]

@@ -83,7 +83,15 @@ def save_checkpoint(
 
 
 def _own_memory(tensor: Tensor) -> Tensor:
-    """Return the tensor with a storage of its own size: torch.save writes storages."""
+    """Return the tensor with a storage of its own size: torch.save writes storages.
+
+    The storage is a part of the old one where possible: a model whose tensors share one
+    would be in memory a second time otherwise.
+    """
     tensor = tensor.detach().contiguous()
-    shared = tensor.untyped_storage().nbytes() != tensor.nbytes
-    return tensor.clone() if shared else tensor
+    storage = tensor.untyped_storage()
+    if storage.nbytes() == tensor.nbytes:
+        return tensor
+    start = tensor.storage_offset() * tensor.element_size()
+    part = storage[start : start + tensor.nbytes]
+    return tensor.new_empty(0).set_(part, 0, tensor.shape, tensor.stride())

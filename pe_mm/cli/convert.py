@@ -1,10 +1,16 @@
-"""`pe-mm convert`: rename a checkpoint's encoder to another layout."""
+"""`pe-mm convert`: rename a checkpoint's encoder, or a detectron2 detector."""
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-HELP = "convert weights between Meta's, timm's and this package's layout"
+if TYPE_CHECKING:
+    from pe_mm.checkpoints import Conversion, DetectorConversion
+    from pe_mm.checkpoints.converting import Target
+
+HELP = "convert weights between Meta's, timm's, detectron2's and this package's layout"
 SUFFIXES = ('.pt', '.pth', '.bin', '.safetensors')
 
 
@@ -22,11 +28,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'file to write; its suffix is one of {", ".join(SUFFIXES)}',
     )
     parser.add_argument(
+        '--from',
+        dest='source',
+        choices=('encoder', 'detectron2'),
+        default='encoder',
+        help='what to take of IN: its encoder, or the whole of a Mask R-CNN of '
+        'detectron2, which becomes a checkpoint for mmdet (default: encoder)',
+    )
+    parser.add_argument(
         '--to',
         choices=('meta', 'timm', 'ours'),
-        default='ours',
-        help="layout of OUT: Meta's names, timm's, or timm's with a note of the origin "
-        '(default: ours)',
+        help="layout of an encoder's OUT: Meta's names, timm's, or timm's with a note "
+        'of the origin (default: ours)',
+    )
+    parser.add_argument(
+        '--sigmoid',
+        action='store_true',
+        help="the detectron2 model's classifier has a sigmoid per class; known by "
+        'itself where it has the class weights of a federated loss, as on LVIS',
     )
     parser.add_argument(
         '--variant',
@@ -55,43 +74,131 @@ def run(args: argparse.Namespace) -> int:
         ValueError: An argument is wrong, or the checkpoint is (CheckpointError).
         FileExistsError: OUT or the report exists, and not ``--force``.
     """
-    import pe_mm
-    from pe_mm.checkpoints import convert_state_dict, read_checkpoint
-    from pe_mm.checkpoints.writing import replacing, save_checkpoint
+    from pe_mm.checkpoints import read_checkpoint
 
+    _check_options(args)
     _check_outputs(args.output, args.report, force=args.force)
-    checkpoint = read_checkpoint(args.input)
+    convert = _convert_encoder if args.source == 'encoder' else _convert_detectron2
+    print(convert(args, read_checkpoint(args.input)))
+    return 0
+
+
+def _convert_encoder(args: argparse.Namespace, checkpoint: Mapping[str, Any]) -> str:
+    """Write the encoder and the report; return what was done."""
+    from pe_mm.checkpoints import convert_state_dict
+
     if args.variant is not None:
         _check_variant(args.variant, args.input, args.prefix)
-    conversion = convert_state_dict(checkpoint, args.to, prefix=args.prefix)
+    layout: Target = args.to or 'ours'
+    conversion = convert_state_dict(checkpoint, layout, prefix=args.prefix)
     names = conversion.variants if args.variant is None else [args.variant]
     variant = names[0] if len(names) == 1 else None
-    facts = {
-        'source': args.input,
-        'source_layout': conversion.layout,
-        'layout': args.to,
-        'variant': variant or '',
-        'pe_mm_version': pe_mm.__version__,
-    }
-    save_checkpoint(
-        args.output, conversion.tensors, meta=facts if args.to == 'ours' else None
+    facts = _facts(args, conversion) | {'layout': layout, 'variant': variant or ''}
+    _write(
+        args,
+        conversion,
+        facts | {'candidates': names},
+        meta=facts if layout == 'ours' else None,
     )
-    if args.report is not None:
-        report = {
-            **facts,
-            'output': str(args.output),
-            'candidates': names,
-            'tensors': list(conversion.rows()),
-            'skipped': conversion.skipped,
-        }
-        with replacing(args.report) as temporary:
-            temporary.write_text(json.dumps(report, indent=2) + '\n')
-    print(
-        f'{args.output}: {len(conversion.tensors)} tensors in the layout {args.to!r}, '
+    return (
+        f'{args.output}: {len(conversion.tensors)} tensors in the layout {layout!r}, '
         f'from {conversion.layout!r} ({" or ".join(names) or "a custom variant"}), '
         f'{len(conversion.skipped)} skipped'
     )
-    return 0
+
+
+def _convert_detectron2(args: argparse.Namespace, checkpoint: Mapping[str, Any]) -> str:
+    """Write the detector and the report; return what was done."""
+    from pe_mm.checkpoints import convert_detectron2
+
+    conversion = convert_detectron2(checkpoint, sigmoid=args.sigmoid)
+    names = ' or '.join(conversion.variants)
+    facts = _facts(args, conversion) | {
+        'layout': 'mmdet',
+        'variant': names,
+        'config': conversion.config or '',
+    }
+    _write(
+        args,
+        conversion,
+        facts | {'num_classes': conversion.num_classes, 'sigmoid': conversion.sigmoid},
+        meta=facts | _dataset_meta(conversion),
+    )
+    kind = 'sigmoid' if conversion.sigmoid else 'softmax'
+    fits = (
+        f'; its config is configs/detection/{conversion.config}.py'
+        if conversion.config
+        else ', none of the released detectors'
+    )
+    return (
+        f'{args.output}: {len(conversion.tensors)} tensors for mmdet, '
+        f'{len(conversion.skipped)} skipped. Mask R-CNN on '
+        f'{names or "a custom encoder"}, {conversion.num_classes} classes '
+        f'({conversion.dataset or kind}){fits}'
+    )
+
+
+def _facts(args: argparse.Namespace, conversion: 'Conversion') -> dict[str, str]:
+    import pe_mm
+
+    return {
+        'source': args.input,
+        'source_layout': conversion.layout,
+        'pe_mm_version': pe_mm.__version__,
+    }
+
+
+def _dataset_meta(conversion: 'DetectorConversion') -> dict[str, Any]:
+    """Return class names and colours where mmdet looks for them, if they are known."""
+    if conversion.dataset is None:
+        return {}
+    from mmdet.datasets import CocoDataset, LVISV1Dataset
+
+    datasets = {'coco': CocoDataset, 'lvis': LVISV1Dataset}
+    return {'dataset_meta': dict(datasets[conversion.dataset].METAINFO)}
+
+
+def _write(
+    args: argparse.Namespace,
+    conversion: 'Conversion',
+    facts: Mapping[str, Any],
+    *,
+    meta: Mapping[str, Any] | None,
+) -> None:
+    """Write OUT and the report."""
+    from pe_mm.checkpoints.values import check_not_meta
+    from pe_mm.checkpoints.writing import replacing, save_checkpoint
+
+    check_not_meta(args.input, conversion.tensors)
+    save_checkpoint(args.output, conversion.tensors, meta=meta)
+    if args.report is None:
+        return
+    report = {
+        **facts,
+        'output': str(args.output),
+        'tensors': list(conversion.rows()),
+        'skipped': conversion.skipped,
+    }
+    with replacing(args.report) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + '\n')
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that say nothing about what is converted."""
+    if args.source == 'encoder':
+        if args.sigmoid:
+            raise ValueError('--sigmoid is for --from detectron2')
+        return
+    for option in ('to', 'variant', 'prefix'):
+        if getattr(args, option) is not None:
+            raise ValueError(
+                f'--{option} is for an encoder alone, not for --from detectron2, whose '
+                'OUT is a whole detector for mmdet'
+            )
+    if args.output.suffix == '.safetensors':
+        raise ValueError(
+            f'{args.output}: mmdet reads torch files only; let OUT end in .pth'
+        )
 
 
 def _check_outputs(output: Path, report: Path | None, *, force: bool) -> None:

@@ -1,10 +1,17 @@
 """Which variant the shapes of weights belong to."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pe_mm.backbones import PerceptionEncoder
-from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
+from pe_mm.checkpoints.architecture import (
+    Architecture,
+    block_of,
+    count_blocks,
+    has_spare_row,
+)
 from pe_mm.variants import VARIANTS
 
 
@@ -28,6 +35,29 @@ def test_of_weights__no_position_left_beside_the_class_token__is_none(rows) -> N
         weights = PerceptionEncoder('PE-Core-T16-384').state_dict()
         weights['pos_embed'] = torch.zeros(1, rows, 192)
     assert Architecture.of_weights(weights) is None
+
+
+@pytest.mark.parametrize('rows', [1024, 1025])
+def test_of_weights__row_of_a_token_that_is_not_there__is_no_position(rows) -> None:
+    with torch.device('meta'):
+        weights = PerceptionEncoder('PE-Spatial-G14-448').state_dict()
+        weights['pos_embed'] = torch.zeros(1, rows, 1536)
+    architecture = Architecture.of_weights(weights)
+    assert architecture == Architecture.of_variant(VARIANTS['PE-Spatial-G14-448'])
+
+
+def test_of_weights__windowed_encoder__is_its_variant_without_the_token() -> None:
+    with torch.device('meta'):
+        weights = PerceptionEncoder('PE-Spatial-B16-512', window_size=16).state_dict()
+    variant = Architecture.of_variant(VARIANTS['PE-Spatial-B16-512'])
+    assert Architecture.of_weights(weights) == replace(variant, class_token=False)
+
+
+def test_has_spare_row__numbers__are_squares_and_one() -> None:
+    found = [rows for rows in range(30) if has_spare_row(rows)]
+    assert found == [2, 5, 10, 17, 26]
+    assert has_spare_row(1025)
+    assert not has_spare_row(1024)
 
 
 def test_description__nocls_giant__names_what_differs_between_variants() -> None:

@@ -12,9 +12,12 @@ from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.mmengine_loading import (
     check_covers_backbone,
     is_pretrained,
+    pretrained_cfg,
+    resolve_init_cfg,
     skip_pretrained,
 )
 from pe_mm.checkpoints.rename_rules import meta_to_ours
+from pe_mm.variants import VARIANTS, Variant
 
 CONFIG, META, _ = golden('spatial_nocls_layerscale')
 VARIANT = golden_variant(CONFIG)
@@ -115,3 +118,55 @@ def test_is_pretrained__any_spelling__is_recognised(kind) -> None:
 @pytest.mark.parametrize('cfg', [None, {}, {'type': 'Kaiming'}, {'type': 'NoSuchInit'}])
 def test_is_pretrained__something_else__is_not(cfg) -> None:
     assert not is_pretrained(cfg)
+
+
+LOADING = {'type': 'Pretrained', 'checkpoint': 'weights.pt'}
+CONSTANT = {'type': 'Constant', 'val': 1.0, 'layer': 'Linear'}
+OFFICIAL = VARIANTS['PE-Spatial-T16-512']
+CUSTOM = Variant(depth=1, width=16, heads=1)
+
+
+@pytest.mark.parametrize(
+    ('init_cfg', 'found'),
+    [
+        (None, None),
+        (LOADING, LOADING),
+        (CONSTANT, None),
+        ([CONSTANT, LOADING], LOADING),
+        ([], None),
+    ],
+)
+def test_pretrained_cfg__config_or_list__is_the_part_that_loads(
+    init_cfg, found
+) -> None:
+    assert pretrained_cfg(init_cfg) is found
+
+
+@pytest.mark.parametrize('init_cfg', [None, LOADING, CONSTANT, [CONSTANT], []])
+def test_resolve_init_cfg__not_pretrained__is_the_config_itself(init_cfg) -> None:
+    assert resolve_init_cfg(CUSTOM, False, init_cfg) is init_cfg
+
+
+def test_resolve_init_cfg__pretrained__names_the_official_weights() -> None:
+    assert resolve_init_cfg(OFFICIAL, True, None) == {
+        'type': 'Pretrained',
+        'checkpoint': 'hf://facebook/PE-Spatial-T16-512/PE-Spatial-T16-512.pt',
+    }
+
+
+@pytest.mark.parametrize(
+    ('variant', 'pretrained', 'init_cfg', 'message'),
+    [
+        (OFFICIAL, 1, None, 'pretrained must be True or False, got 1'),
+        (OFFICIAL, False, 'weights.pt', "init_cfg must be a dict .* got 'weights.pt'"),
+        (OFFICIAL, False, {'type': 'Pretrained'}, 'one dict with a checkpoint, got'),
+        (OFFICIAL, False, [LOADING], 'one dict with a checkpoint, got .*nothing else'),
+        (OFFICIAL, True, CONSTANT, 'both say where weights come from; pass one'),
+        (CUSTOM, True, None, 'needs an official variant, a custom one has no weights'),
+    ],
+)
+def test_resolve_init_cfg__bad_option__says_what_is_allowed(
+    variant, pretrained, init_cfg, message
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve_init_cfg(variant, pretrained, init_cfg)

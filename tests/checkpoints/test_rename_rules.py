@@ -145,9 +145,44 @@ def test_ours_to_meta__half_of_a_split_tensor__names_the_other() -> None:
         ours_to_meta(ours)
 
 
-def test_meta_to_ours__batched_position_embedding__is_an_error_with_its_shape() -> None:
-    with pytest.raises(CheckpointError, match=r'shape \(1, 4, 8\).*2 dimensions'):
-        meta_to_ours({'positional_embedding': torch.zeros(1, 4, 8)})
+@pytest.mark.parametrize('shape', [(4, 8), (1, 4, 8)])
+def test_meta_to_ours__position_embedding_with_or_without_batch__gets_one(
+    shape,
+) -> None:
+    # Meta's detectors store the batch dimension too.
+    rows = torch.randn(shape)
+    ours = meta_to_ours({'positional_embedding': rows}).tensors
+    assert torch.equal(ours['pos_embed'], rows.reshape(1, 4, 8))
+    back = ours_to_meta(ours).tensors
+    assert torch.equal(back['positional_embedding'], rows.reshape(4, 8))
+
+
+@pytest.mark.parametrize(
+    ('key', 'shape', 'message'),
+    [
+        (
+            'positional_embedding',
+            (8,),
+            r'shape \(8,\); Meta stores it with 2 or 3 dim.+s$',
+        ),
+        (
+            'positional_embedding',
+            (1, 1, 4, 8),
+            r'shape \(1, 1, 4, 8\); .* 2 or 3 dimensions$',
+        ),
+        (
+            'class_embedding',
+            (1, 8),
+            r'shape \(1, 8\); Meta stores it with 1 dimension$',
+        ),
+        ('proj', (8,), r'shape \(8,\); Meta stores it with 2 dimensions$'),
+    ],
+)
+def test_meta_to_ours__other_number_of_dimensions__is_an_error_with_its_shape(
+    key, shape, message
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        meta_to_ours({key: torch.zeros(shape)})
 
 
 def test_meta_name__our_name__is_metas() -> None:

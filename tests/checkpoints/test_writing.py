@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 
 from pe_mm.checkpoints import CheckpointError, read_checkpoint
-from pe_mm.checkpoints.writing import replacing, save_checkpoint
+from pe_mm.checkpoints.writing import _own_memory, replacing, save_checkpoint
 
 
 def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path) -> None:
@@ -18,6 +18,24 @@ def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path) -> None:
     content = read_checkpoint(tmp_path / 'a.pt')
     assert torch.equal(content['row'], large[3])
     assert torch.equal(content['turned'], large[:2].T)
+
+
+def test_save__tensors_that_share_a_storage__are_not_copied(tmp_path) -> None:
+    flat = torch.arange(10.0)
+    tensors = {
+        'a': flat[:4].view(2, 2),
+        'b': flat[4:],
+        'again': flat[4:],
+        'no': flat[:0],
+    }
+    save_checkpoint(tmp_path / 'a.pt', tensors)
+    content = read_checkpoint(tmp_path / 'a.pt')
+    for name, tensor in tensors.items():
+        assert torch.equal(content[name], tensor)
+        assert content[name].untyped_storage().nbytes() == tensor.nbytes
+    own = _own_memory(tensors['b'])
+    assert own.data_ptr() == tensors['b'].data_ptr()
+    assert own.untyped_storage().nbytes() == 24
 
 
 def test_save__facts__are_beside_the_tensors(tmp_path) -> None:

@@ -2,9 +2,15 @@
 
 import argparse
 import json
+import math
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from detectron2_models import shapes, small_config, small_state
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -193,3 +199,187 @@ def test_convert__hostile_block_number__is_refused_at_once(tmp_path, name) -> No
 def test_convert__missing_input__names_the_nearest(weights, tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r'nearest there: meta\.pt'):
         run(tmp_path / 'mete.pt', tmp_path / 'out.pt')
+
+
+@pytest.fixture
+def detector(tmp_path):
+    """Return a small detectron2 Mask R-CNN with the classes of COCO."""
+    checkpoint = {'model': small_state(classes=80), 'iteration': 66374}
+    torch.save(checkpoint, tmp_path / 'detectron2.pth')
+    return tmp_path / 'detectron2.pth'
+
+
+def test_convert__detectron2__writes_what_mmdets_inferencer_takes(
+    detector, tmp_path, capsys
+) -> None:
+    from mmdet.apis import DetInferencer
+    from mmdet.datasets import CocoDataset
+    from mmengine.runner import load_checkpoint
+
+    out = tmp_path / 'mmdet.pth'
+    assert run(detector, out, '--from', 'detectron2') == 0
+    told = capsys.readouterr().out
+    assert 'a custom encoder, 80 classes (coco), none of the released' in told
+
+    cfg = small_config('mask_rcnn_pe_spatial_g_coco_36e', classes=80)
+    cfg.test_dataloader.dataset.pipeline[1].scale = (64, 64)
+    cfg.dump(tmp_path / 'config.py')
+    inferencer = DetInferencer(
+        str(tmp_path / 'config.py'), str(out), 'cpu', show_progress=False
+    )
+    expected = read_checkpoint(detector)['model']
+    loaded = inferencer.model.state_dict()
+    assert torch.equal(
+        loaded['neck.levels.2.0.weight'], expected['backbone.simfp_4.0.weight']
+    )
+    assert inferencer.model.dataset_meta['classes'] == CocoDataset.METAINFO['classes']
+    load_checkpoint(inferencer.model, str(out), map_location='cpu', strict=True)
+    picture = np.random.default_rng(0).integers(0, 256, (48, 60, 3), np.uint8)
+    (found,) = inferencer(picture, no_save_vis=True)['predictions']
+    assert len(found['bboxes']) == len(found['masks']) == len(found['scores'])
+
+
+def test_convert__detectron2__reports_every_key(tmp_path) -> None:
+    state = small_state(classes=7, layer_scale=False, federated=True)
+    torch.save(state, tmp_path / 'in.pth')
+    run(
+        tmp_path / 'in.pth',
+        tmp_path / 'out.pth',
+        *('--from', 'detectron2', '--report', tmp_path / 'report.json'),
+    )
+    told = json.loads((tmp_path / 'report.json').read_text())
+    content = read_checkpoint(tmp_path / 'out.pth')
+    used = [key for row in told['tensors'] for key in row['from']]
+    assert sorted([*used, *told['skipped']]) == sorted(state)
+    assert [row['to'] for row in told['tensors']] == list(content['state_dict'])
+    facts = {
+        'source': str(tmp_path / 'in.pth'),
+        'source_layout': 'detectron2',
+        'pe_mm_version': pe_mm.__version__,
+        'layout': 'mmdet',
+        'variant': '',
+        'config': '',
+    }
+    assert content['meta'] == facts
+    assert told.items() >= {**facts, 'num_classes': 7, 'sigmoid': True}.items()
+    changed = {row['to']: row['change'] for row in told['tensors'] if 'change' in row}
+    assert changed == {
+        'roi_head.bbox_head.fc_cls.weight': 'without row 7, the background',
+        'roi_head.bbox_head.fc_cls.bias': 'without row 7, the background',
+    }
+
+
+def test_convert__detectron2_with_sigmoid__says_so(detector, tmp_path, capsys) -> None:
+    run(detector, tmp_path / 'out.pth', '--from', 'detectron2', '--sigmoid')
+    assert '80 classes (sigmoid), none of the released' in capsys.readouterr().out
+    content = read_checkpoint(tmp_path / 'out.pth')
+    assert len(content['state_dict']['roi_head.bbox_head.fc_cls.bias']) == 80
+    assert 'dataset_meta' not in content['meta']
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--to', 'ours'], '--to is for an encoder alone'),
+        (['--variant', 'PE-Core-G14-448'], '--variant is for an encoder alone'),
+        (['--prefix', 'backbone.net'], '--prefix is for an encoder alone'),
+    ],
+)
+def test_convert__option_of_encoders_with_detectron2__is_an_error(
+    detector, tmp_path, options, message
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(detector, tmp_path / 'out.pth', '--from', 'detectron2', *options)
+
+
+def test_convert__detectron2_to_safetensors__is_an_error(detector, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r'mmdet reads torch files only; .* in \.pth'):
+        run(detector, tmp_path / 'out.safetensors', '--from', 'detectron2')
+
+
+def test_convert__sigmoid_without_detectron2__is_an_error(weights, tmp_path) -> None:
+    with pytest.raises(ValueError, match='--sigmoid is for --from detectron2'):
+        run(weights, tmp_path / 'out.pth', '--sigmoid')
+
+
+def test_convert__detector_of_shapes_alone__writes_nothing(tmp_path) -> None:
+    state = {key: tensor.to('meta') for key, tensor in small_state().items()}
+    torch.save(state, tmp_path / 'in.pth')
+    with pytest.raises(CheckpointError, match='tensors are on the meta device'):
+        run(tmp_path / 'in.pth', tmp_path / 'out.pth', '--from', 'detectron2')
+    assert not (tmp_path / 'out.pth').exists()
+
+
+def test_convert__encoder_of_a_detector__is_taken_without_from(
+    detector, tmp_path
+) -> None:
+    run(detector, tmp_path / 'out.pth')
+    content = read_checkpoint(tmp_path / 'out.pth')
+    assert 'pos_embed' in content['state_dict']
+    assert not any(key.startswith('neck.') for key in content['state_dict'])
+
+
+# Prints by how many bytes the process' own memory, not that of mapped files, grew.
+MEASURED_CONVERSION = """
+import argparse, re, sys, threading
+from pathlib import Path
+import mmdet.datasets
+from pe_mm.cli import convert
+
+def own_memory():
+    status = Path('/proc/self/status').read_text()
+    return 1024 * int(re.search(r'RssAnon:\\s+([0-9]+)', status)[1])
+
+def watch():
+    while not done.wait(0.001):
+        peak[0] = max(peak[0], own_memory())
+
+parser = argparse.ArgumentParser()
+convert.add_arguments(parser)
+args = parser.parse_args(sys.argv[1:])
+done, start = threading.Event(), own_memory()
+peak = [start]
+thread = threading.Thread(target=watch)
+thread.start()
+convert.run(args)
+done.set()
+thread.join()
+print('grew by', peak[0] - start)
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/self/status').exists(), reason='needs Linux')
+@pytest.mark.parametrize('shared', [False, True])
+def test_convert__detector__takes_no_memory_for_its_tensors(tmp_path, shared) -> None:
+    table = shapes(
+        classes=1203,
+        layer_scale=True,
+        federated=True,
+        width=256,
+        depth=12,
+        hidden=1024,
+        heads=4,
+        grid=8,
+    )
+    sizes = [math.prod(shape) for shape in table.values()]
+    parts = torch.zeros(sum(sizes)).split(sizes)
+    state = {
+        key: (part if shared else part.clone()).view(shape)
+        for (key, shape), part in zip(table.items(), parts, strict=True)
+    }
+    torch.save({'model': state}, tmp_path / 'in.pth')
+    size = (tmp_path / 'in.pth').stat().st_size
+    assert size > 150e6
+    told = subprocess.run(
+        [sys.executable, '-c', MEASURED_CONVERSION]
+        + [str(tmp_path / name) for name in ('in.pth', 'out.pth')]
+        + ['--from', 'detectron2'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (tmp_path / 'out.pth').stat().st_size > 0.95 * size
+    meta = read_checkpoint(tmp_path / 'out.pth')['meta']
+    assert meta['dataset_meta']['classes'][-1] == 'zucchini'
+    # 0.6 MB, measured.
+    assert int(told.split('grew by')[1]) < 0.05 * size
