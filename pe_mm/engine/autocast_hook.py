@@ -1,0 +1,60 @@
+"""Mixed precision for one part of a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import nn
+
+DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+@HOOKS.register_module()
+class AutocastHook(Hook):
+    """Train one part of a model, the encoder by default, under ``torch.autocast``.
+
+    For models that ``AmpOptimWrapper`` cannot train: mmcv's kernel of multi-scale
+    deformable attention, in DINO and Mask2Former, knows no half precision. Their
+    encoder is most of the work, and its residual stream leaves it in float32.
+
+    The default, bfloat16, needs no loss scaling. Tests run in float32.
+
+    Args:
+        part: Name of the module in the model.
+        dtype: 'bfloat16' or 'float16'.
+
+    Raises:
+        ValueError: ``dtype`` is another, or the model has no such part.
+    """
+
+    def __init__(self, part: str = 'backbone', dtype: str = 'bfloat16') -> None:
+        if dtype not in DTYPES:
+            raise ValueError(f'dtype must be one of {sorted(DTYPES)}, got {dtype!r}')
+        self.part = part
+        self.dtype = DTYPES[dtype]
+
+    def before_train(self, runner: Runner) -> None:
+        """Wrap the forward function of the part."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        try:
+            module = model.get_submodule(self.part)
+        except AttributeError as error:
+            raise ValueError(
+                f'part {self.part!r} is not in the model, which has '
+                f'{[name for name, _ in model.named_children()]}'
+            ) from error
+        module.forward = self._wrap(module, module.forward)
+
+    def _wrap(
+        self, module: nn.Module, forward: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        def autocast_forward(*args: Any, **kwargs: Any) -> Any:
+            device = next(module.parameters()).device.type
+            with torch.autocast(device, self.dtype, enabled=module.training):
+                return forward(*args, **kwargs)
+
+        return autocast_forward
