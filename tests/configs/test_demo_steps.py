@@ -1,0 +1,52 @@
+"""Every demo config trains a step and tests; some start from another's weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner, save_checkpoint
+from reduced_configs import one_step
+
+from pe_mm.data.demo_scenes import make_demo_data
+
+DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
+CONFIGS = sorted(DEMO.glob('*.py'))
+SOURCE = 'mask_rcnn_pe_nano_windowed'
+
+
+@pytest.fixture(scope='module')
+def demo_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('demo') / 'data'
+    return make_demo_data(root, train=2, val=2, clips=0, clutter=0, workers=1)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, build_on_meta):
+    """A checkpoint as the demo that the others start from leaves it."""
+    model = build_on_meta(Config.fromfile(DEMO / f'{SOURCE}.py')).to_empty(device='cpu')
+    torch.manual_seed(0)
+    for tensor in model.state_dict().values():
+        tensor.normal_(std=0.02)
+    path = tmp_path_factory.mktemp(SOURCE) / 'epoch_3.pth'
+    save_checkpoint({'state_dict': model.state_dict(), 'meta': {}}, str(path))
+    return path
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_demo_config__one_step__learns_and_tests(path, demo_root, trained, tmp_path):
+    cfg = one_step(Config.fromfile(path), demo_root, tmp_path)
+    init_cfg = cfg.model.backbone.get('init_cfg')
+    if init_cfg is not None:
+        assert init_cfg.checkpoint == f'work_dirs/{SOURCE}/{trained.name}'
+        init_cfg.checkpoint = str(trained)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    metrics = runner.test()
+
+    if init_cfg is not None:
+        name = 'blocks.5.attn.qkv.weight'
+        source = torch.load(trained)['state_dict'][f'backbone.{name}']
+        moved = (runner.model.backbone.get_parameter(name) - source).abs().max()
+        assert moved == 0 if cfg.model.backbone.get('freeze') else 0 < moved < 1e-4
+    assert 0 <= metrics['coco/bbox_mAP'] <= 1
