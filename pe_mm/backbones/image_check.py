@@ -32,8 +32,8 @@ def check_image(image: Any, kernel: Tensor) -> None:
             f'image must be {kernel.dtype}, got {image.dtype}; '
             'normalise 0-255 RGB first: (image - 127.5) / 127.5'
         )
-    autocast = torch.is_autocast_enabled(image.device.type)
-    if image.dtype != kernel.dtype and not autocast:
+    # In this order: devices such as meta know no autocast.
+    if image.dtype != kernel.dtype and not torch.is_autocast_enabled(image.device.type):
         raise ValueError(
             f'image is {image.dtype}, the weights are {kernel.dtype}; '
             'convert the image, or run under torch.autocast'
