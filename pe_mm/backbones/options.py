@@ -8,7 +8,7 @@ from pe_mm.variants import Variant
 def check_options(
     variant: Variant,
     *,
-    last_built: int,
+    out_indices: tuple[int, ...],
     windows: bool,
     output_class_token: bool,
     apply_final_norm: bool,
@@ -19,7 +19,7 @@ def check_options(
 
     Args:
         variant: The encoder's variant.
-        last_built: The last block that is built.
+        out_indices: Resolved layers to return; the last one is the last block built.
         windows: Whether blocks attend in windows.
         output_class_token: As in ``PerceptionEncoder``.
         apply_final_norm: As in ``PerceptionEncoder``.
@@ -53,8 +53,8 @@ def check_options(
             'whole images only; leave output_class_token and with_pooling out'
         )
     last = variant.depth - 1
-    if (apply_final_norm or with_pooling) and last_built != last:
+    if (apply_final_norm or with_pooling) and out_indices[-1] != last:
         raise ValueError(
             'the final norm and the pooling follow the last block, so out_indices '
-            f'must end with {last}, got {last_built}'
+            f'must end with {last}, got {out_indices}'
         )

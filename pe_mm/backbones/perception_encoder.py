@@ -140,7 +140,7 @@ class PerceptionEncoder(BaseModule):
         self.position_embedding = check_position_method(position_embedding)
         check_options(
             variant,
-            last_built=depth - 1,
+            out_indices=self.out_indices,
             windows=window_size is not None,
             output_class_token=output_class_token,
             apply_final_norm=apply_final_norm,
