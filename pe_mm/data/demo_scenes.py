@@ -9,6 +9,8 @@
                                                  ADE layout, 8 bits: 0 other (skirting
                                                  boards), 1.. CLASSES, then STUFF
       annotations/instances_{training,validation}.json   COCO boxes and polygons
+      annotations/panoptic_{training,validation}{/NNNNNN.png,.json}
+                                                 COCO segments: things and STUFF
       annotations/captions_{training,validation}.json    COCO captions, 5 per picture
       depth/{training,validation}/NNNNNN.png     NYU layout, 16 bits: millimetres along
                                                  the optical axis, never 0

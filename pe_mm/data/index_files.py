@@ -1,10 +1,11 @@
-"""Files that list a whole split: COCO instances and captions, DAVIS image sets."""
+"""Files that list a whole split: COCO instances, segments and captions, DAVIS sets."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from .annotations import CATEGORIES
+from .panoptic import PANOPTIC_CATEGORIES, read_segment_ids, segment_records
 from .storage import (
     SPLITS,
     clip_name,
@@ -42,6 +43,7 @@ def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
 def _write_split(root: Path, split: str, count: int, size: int) -> None:
     images: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
+    panoptic: list[dict[str, Any]] = []
     captions: list[dict[str, Any]] = []
     for index in range(count):
         paths = image_paths(root, split, index)
@@ -58,6 +60,13 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
         for record in facts['instances']:
             ids = {'id': len(instances) + 1, 'image_id': image_id}
             instances.append(ids | record)
+        panoptic.append(
+            {
+                'image_id': image_id,
+                'file_name': paths['panoptic'].name,
+                'segments_info': segment_records(read_segment_ids(paths['panoptic'])),
+            }
+        )
         for text in facts['captions']:
             captions.append(
                 {'id': len(captions) + 1, 'image_id': image_id, 'caption': text}
@@ -65,6 +74,7 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
     about = {'info': {'description': f'pe_mm demo scenes, {split}'}, 'licenses': []}
     contents = {
         'instances': {'annotations': instances, 'categories': CATEGORIES},
+        'panoptic': {'annotations': panoptic, 'categories': PANOPTIC_CATEGORIES},
         'captions': {'annotations': captions},
     }
     for kind, content in contents.items():

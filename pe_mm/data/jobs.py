@@ -10,6 +10,7 @@ import numpy as np
 from .annotations import depth_to_millimetres, instance_records
 from .captions import describe_thing, write_captions
 from .clips import describe_clip, sample_clip
+from .panoptic import panoptic_png
 from .renderer import Labels, render_image, render_labels
 from .sampler import sample_scene
 from .scene import Scene
@@ -79,6 +80,7 @@ def _make_image(job: Job, rng: np.random.Generator) -> None:
     scene, labels = sample_scene(rng, job.size, job.clutter)
     write_bytes(paths['image'], encode_jpeg(render_image(scene, job.size, rng)))
     write_bytes(paths['semantics'], encode_png(labels.semantics))
+    write_bytes(paths['panoptic'], panoptic_png(labels))
     write_bytes(paths['depth'], encode_png(depth_to_millimetres(labels.depth)))
     write_bytes(
         paths['scene'],

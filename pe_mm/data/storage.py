@@ -29,6 +29,7 @@ def image_paths(root: Path, split: str, index: int) -> dict[str, Path]:
     return {
         'image': root / 'images' / split / f'{name}.jpg',
         'semantics': root / 'annotations' / split / f'{name}.png',
+        'panoptic': root / 'annotations' / f'panoptic_{split}' / f'{name}.png',
         'depth': root / 'depth' / split / f'{name}.png',
         'scene': root / 'scenes' / split / f'{name}.json',
     }
@@ -116,7 +117,7 @@ def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
 
 
 def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
-    """Encode a grey picture of 8 or 16 bits."""
+    """Encode a grey picture of 8 or 16 bits, or a BGR one of 8."""
     return cv2.imencode('.png', image)[1].tobytes()
 
 

@@ -24,7 +24,7 @@ def contents(root: str | Path) -> dict[str, bytes]:
     }
 
 
-def test_run_job__picture__makes_four_files_of_the_right_kinds(job: Job) -> None:
+def test_run_job__picture__makes_five_files_of_the_right_kinds(job: Job) -> None:
     assert not is_done(job)
 
     run_job(job)
@@ -34,12 +34,13 @@ def test_run_job__picture__makes_four_files_of_the_right_kinds(job: Job) -> None
     assert sorted(contents(job.root)) == sorted(
         str(path.relative_to(job.root)) for path in paths.values()
     )
-    image, semantics, depth = (
+    image, semantics, panoptic, depth = (
         cv2.imread(str(paths[kind]), cv2.IMREAD_UNCHANGED)
-        for kind in ('image', 'semantics', 'depth')
+        for kind in ('image', 'semantics', 'panoptic', 'depth')
     )
     assert (image.shape, image.dtype) == ((96, 96, 3), np.uint8)
     assert (semantics.shape, semantics.dtype) == ((96, 96), np.uint8)
+    assert (panoptic.shape, panoptic.dtype) == ((96, 96, 3), np.uint8)
     assert (depth.shape, depth.dtype) == ((96, 96), np.uint16)
     assert 500 < depth.min() < depth.max() < 30_000
 
@@ -51,7 +52,7 @@ def test_run_job__elsewhere__gives_the_same_bytes(job: Job, tmp_path: Path) -> N
     other = contents(tmp_path / 'other')
 
     assert other == {k: v for k, v in contents(job.root).items() if k in other}
-    assert len(other) == 4
+    assert len(other) == 5
 
 
 @pytest.mark.parametrize('change', [{'seed': 4}, {'index': 8}, {'kind': 'validation'}])
