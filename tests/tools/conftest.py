@@ -1,4 +1,4 @@
-"""The set-up scripts, imported as they import each other: from their folder."""
+"""The scripts of tools/, imported as they import each other: from their folder."""
 
 import importlib
 from pathlib import Path
@@ -29,3 +29,21 @@ def mmcv(monkeypatch):
 def process(monkeypatch):
     """tools/setup_process.py."""
     return load('setup_process', monkeypatch)
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """tools/benchmark_backbone.py."""
+    return load('benchmark_backbone', monkeypatch)
+
+
+@pytest.fixture
+def contestants(monkeypatch):
+    """tools/benchmark_contestants.py."""
+    return load('benchmark_contestants', monkeypatch)
+
+
+@pytest.fixture
+def measure(monkeypatch):
+    """tools/benchmark_measure.py."""
+    return load('benchmark_measure', monkeypatch)

@@ -1,54 +1,72 @@
-"""The benchmark measures what it says: shapes, memory and rows, never a time."""
+"""The benchmark prints its ratios and writes rows; options that cannot go are told."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
-from pe_mm.variants import Variant
-
-PATH = Path(__file__).parents[2] / 'tools' / 'benchmark_backbone.py'
-SPEC = importlib.util.spec_from_file_location('benchmark_backbone', PATH)
-benchmark = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(benchmark)
+QUICK = ['--rounds', '2', '--device', 'cpu', '--batch', '1', '--min-run-time', '0.001']
 
 
-@pytest.mark.parametrize('class_token', [True, False])
-def test_floor__image__runs_on_the_encoders_shapes(class_token) -> None:
-    variant = Variant(depth=3, width=16, heads=2, patch_size=8, class_token=class_token)
-    floor = benchmark.Floor(variant, 2)
-    assert floor(torch.randn(2, 3, 32, 16)).shape == (2, 8 + class_token, 16)
-    weights = sum(p.numel() for p in floor.blocks.parameters())
-    assert weights == 2 * (12 * 16 * 16 + 9 * 16)
+def quick(*words, rows):
+    threads = ['--threads', str(torch.get_num_threads())]
+    return [*words, *QUICK, *threads, '--out', str(rows)]
 
 
-def test_peak_memory__forward__counts_weights_and_activations() -> None:
-    class Layer(torch.nn.Linear):
-        def __init__(self) -> None:
-            super().__init__(1024, 1024, bias=False)
-
-    peak = benchmark.peak_memory(Layer, torch.randn(512, 1024), 'forward')
-    assert peak == pytest.approx(4 * (1024 * 1024 + 512 * 1024), rel=0.05)
+def read(rows):
+    return [json.loads(line) for line in rows.read_text().splitlines()]
 
 
-def test_ratios__rounds__are_paired() -> None:
-    assert benchmark.ratios([1.0, 6.0], [2.0, 3.0]) == [0.5, 2.0]
-    assert benchmark.summarize([0.5, 2.0, 1.0]) == '1.000 [0.500, 2.000]'
-
-
-def test_main__small_image__prints_ratios_and_writes_a_row(tmp_path, capsys) -> None:
+def test_main__features__prints_ratios_and_writes_rows(
+    benchmark, tmp_path, capsys
+) -> None:
     rows = tmp_path / 'rows.jsonl'
-    benchmark.main(
-        ['--variants', 'PE-Spatial-T16-512', '--size', '32', '--batch', '1']
-        + ['--rounds', '2', '--min-run-time', '0.001', '--device', 'cpu']
-        + ['--threads', str(torch.get_num_threads()), '--out', str(rows)]
-    )
+    words = ['--variants', 'PE-Spatial-T16-512', '--size', '32']
+    benchmark.main(quick(*words, rows=rows))
     text = capsys.readouterr().out
     assert text.count('ours / timm') == 4
     assert text.count('floor / ours') == 2
-    forward, backward = (json.loads(line) for line in rows.read_text().splitlines())
+    forward, backward = read(rows)
+    assert forward['benchmark'] == 'backbone'
     assert set(forward['seconds']) == {'ours', 'timm', 'floor', 'half'}
     assert all(len(times) == 2 for times in forward['seconds'].values())
     assert backward['peak_bytes']['half'] < 0.6 * backward['peak_bytes']['ours']
+
+
+def test_main__detection__compares_every_window(benchmark, tmp_path, capsys) -> None:
+    rows = tmp_path / 'rows.jsonl'
+    words = ['--case', 'detection', '--variants', 'PE-Spatial-T16-512']
+    words += ['--size', '128', '--windows', '4', '3']
+    benchmark.main(quick(*words, rows=rows))
+    text = capsys.readouterr().out
+    assert text.count('\n  ours / partition every block') == 4
+    assert text.count('memory ours / partition every block') == 4
+    written = read(rows)
+    assert [(r['window'], r['mode']) for r in written] == [
+        (window, mode) for window in (4, 3) for mode in ('forward', 'forward+backward')
+    ]
+    for row in written:
+        assert set(row['seconds']) == {'ours', 'every block', 'all global', 'floor'}
+        assert (row['depth'], row['global_blocks']) == (6, [2, 5])
+        memory = row['peak_bytes']
+        assert memory['ours'] <= memory['every block']
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--depth', '6'], '--depth is for --case detection'),
+        (['--case', 'detection', '--depth', '7'], 'no whole number of quarters'),
+        (
+            ['--case', 'detection', '--size', '1000'],
+            'multiple of the 16 px patch: 1000',
+        ),
+        (['--rounds', '0'], 'must be at least 1, got 0'),
+    ],
+)
+def test_parse_args__impossible__is_one_message(
+    benchmark, words, message, capsys
+) -> None:
+    with pytest.raises(SystemExit, match='2'):
+        benchmark.parse_args(words)
+    assert message in capsys.readouterr().err
