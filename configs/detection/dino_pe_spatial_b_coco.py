@@ -18,3 +18,4 @@ model = dict(
 )
 train_dataloader = dict(batch_size=4)
 optim_wrapper = dict(accumulative_counts=4, paramwise_cfg=dict(layer_decay_rate=0.7))
+auto_scale_lr = dict(base_batch_size=4)

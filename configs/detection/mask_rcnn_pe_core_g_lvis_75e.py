@@ -22,7 +22,10 @@ model = dict(
         bbox_head=dict(
             num_classes=num_classes,
             loss_cls=dict(
-                _delete_=True, type='pe_mm.FederatedLoss', num_classes=num_classes
+                _delete_=True,
+                type='pe_mm.FederatedLoss',
+                num_classes=num_classes,
+                set_size=50,
             ),
         ),
         mask_head=dict(num_classes=num_classes),
@@ -32,5 +35,5 @@ model = dict(
 train_cfg = dict(val_interval=30000)
 custom_hooks = [
     dict(type='pe_mm.Fp16GradientsHook'),
-    dict(type='pe_mm.FederatedClassesHook'),
+    dict(type='pe_mm.FederatedClassesHook', power=0.5),
 ]

@@ -305,26 +305,28 @@ class PerceptionEncoder(BaseModule):
         """Return how deep a parameter sits, for layer-wise learning rate decay.
 
         A learning rate factor is ``rate ** (count - 1 - depth)``. The protocol is
-        mmpretrain's.
+        mmpretrain's, whose models ask for their heads' parameters as well.
 
         Args:
-            param_name: Name of a parameter of this encoder, after ``prefix``.
-            prefix: What the name starts with in the whole model, such as 'backbone.'.
+            param_name: Name of a parameter in the whole model.
+            prefix: What this encoder's names start with there, such as 'backbone.'.
 
         Returns:
             The depth and the count of depths: 0 for the embedding, i + 1 for block i,
-            and count - 1 for what follows the blocks.
+            and count - 1 for what follows the blocks and for all outside the prefix.
 
         Raises:
             ValueError: The encoder has no such parameter under the prefix.
         """
+        count = len(self.blocks) + 2
+        if not param_name.startswith(prefix):
+            return count - 1, count
         part, *rest = param_name[len(prefix) :].split('.')
-        if not param_name.startswith(prefix) or not hasattr(self, part):
+        if not hasattr(self, part):
             raise ValueError(
                 f'{param_name!r} is no parameter of this encoder under the prefix '
                 f"{prefix!r}; a prefix ends with a dot, as 'backbone.'"
             )
-        count = len(self.blocks) + 2
         if part == 'blocks':
             return int(rest[0]) + 1, count
         embedding = ('patch_embed', 'pos_embed', 'cls_token', 'norm_pre')

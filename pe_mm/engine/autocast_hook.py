@@ -17,9 +17,10 @@ DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
 class AutocastHook(Hook):
     """Train one part of a model, the encoder by default, under ``torch.autocast``.
 
-    For models that ``AmpOptimWrapper`` cannot train: mmcv's kernel of multi-scale
-    deformable attention, in DINO and Mask2Former, knows no half precision. Their
-    encoder is most of the work, and its residual stream leaves it in float32.
+    For models that should not train under ``AmpOptimWrapper`` as a whole: mmcv 2.1.0's
+    kernel of multi-scale deformable attention, in DINO and Mask2Former, knows no
+    bfloat16, and float16 would round its sampling locations. Their encoder is most of
+    the work, and its residual stream leaves it in float32.
 
     The default, bfloat16, needs no loss scaling. Tests run in float32.
 

@@ -133,7 +133,6 @@ def test_embed_image__without_pooling__says_how_to_get_it() -> None:
 @pytest.mark.parametrize(
     ('name', 'prefix'),
     [
-        ('neck.convs.0.weight', 'backbone.'),
         ('backbone.blocks.0.norm1.bias', 'backbone'),
         ('backbone.blocks.0.norm1.bias', ''),
         ('layers.0.norm1.bias', ''),

@@ -215,6 +215,11 @@ def test_get_layer_depth__any_part__counts_embedding_blocks_and_the_rest(
     assert encoder.get_layer_depth(prefix + name, prefix) == (DEPTHS[name], 14)
 
 
+def test_get_layer_depth__outside_the_prefix__is_that_of_the_heads() -> None:
+    encoder = PerceptionEncoder(TINY)
+    assert encoder.get_layer_depth('head.fc.weight', 'backbone.') == (5, 6)
+
+
 def test_get_layer_depth__blocks_not_built__do_not_count() -> None:
     encoder = PerceptionEncoder(TINY, (2,))
     assert encoder.get_layer_depth('blocks.2.norm1.bias') == (3, 5)

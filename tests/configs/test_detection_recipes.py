@@ -40,6 +40,7 @@ def test_large__against_metas_g__changes_what_its_docstring_says(mask_rcnn_confi
         'train_cfg.max_iters': 531000,
         'train_cfg.val_interval': 40000,
         'steps_per_update': 8,
+        'auto_scale_lr.base_batch_size': 8,
     }
 
 

@@ -149,11 +149,33 @@ TABLE = [
     ('fp16 gradients', 'custom_hooks.0', {'type': 'pe_mm.Fp16GradientsHook'}),
     ('batch', 'auto_scale_lr', {'enable': False, 'base_batch_size': 64}),
     ('1 image per GPU', 'train_dataloader.batch_size', 1),
+    # data
+    ('target size', 'image_size', (1024, 1024)),
+    ('EXIF, PIL', 'train_pipeline.0.imdecode_backend', 'pillow'),
+    ('polygons', 'train_pipeline.1.poly2mask', False),
+    ('horizontal flip', 'train_pipeline.2', {'type': 'RandomFlip', 'prob': 0.5}),
+    ('LSJ', 'train_pipeline.3.type', 'pe_mm.ScaleJitter'),
+    ('LSJ, target', 'train_pipeline.3.scale', (1024, 1024)),
+    ('LSJ, scale', 'train_pipeline.3.ratio_range', (0.1, 2.0)),
+    ('LSJ, aspect', 'train_pipeline.3.keep_ratio', True),
+    ('LSJ, PIL bilinear', 'train_pipeline.3.backend', 'pillow'),
+    ('crop', 'train_pipeline.4.type', 'pe_mm.FixedSizeCrop'),
+    ('crop size', 'train_pipeline.4.crop_size', (1024, 1024)),
+    ('boxes from masks', 'train_pipeline.4.recompute_bbox', True),
+    ('emptied images stay', 'train_pipeline.5.keep_empty', False),
+    ('no Pad', 'train_pipeline.6.type', 'PackDetInputs'),
+    ('EXIF, PIL in tests', 'test_pipeline.0.imdecode_backend', 'pillow'),
+    ('long edge', 'test_pipeline.1.scale', (1024, 1024)),
+    ('aspect in tests', 'test_pipeline.1.keep_ratio', True),
+    ('PIL bilinear in tests', 'test_pipeline.1.backend', 'pillow'),
     ('checkpoint', 'default_hooks.checkpoint.interval', 5000),
     ('counts iterations', 'default_hooks.checkpoint.by_epoch', False),
 ]
 LVIS_TABLE = [
-    ('federated set', 'custom_hooks.1', {'type': 'pe_mm.FederatedClassesHook'}),
+    ('federated set', 'custom_hooks.1.type', 'pe_mm.FederatedClassesHook'),
+    ('weights', 'custom_hooks.1.power', 0.5),
+    ('federated loss', 'model.roi_head.bbox_head.loss_cls.set_size', 50),
+    ('federated classes', 'model.roi_head.bbox_head.loss_cls.num_classes', 1203),
     ('repeat factor', 'train_dataloader.dataset.type', 'ClassBalancedDataset'),
     ('threshold', 'train_dataloader.dataset.oversample_thr', 0.001),
     ('data', 'train_dataloader.dataset.dataset.type', 'LVISV1Dataset'),
@@ -180,6 +202,10 @@ def test_config__every_value__is_the_specifications(mask_rcnn_config, name):
             wrong[f'{what} ({path})'] = (found, expected)
 
     assert wrong == {}
+    # What the table says of the pipelines holds for the data sets.
+    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    assert train.get('dataset', train).pipeline == cfg.train_pipeline
+    assert test.pipeline == cfg.test_pipeline
 
 
 # Iteration -> factor of the base rate.

@@ -66,6 +66,7 @@ def test_dino__schedule__is_mmdets_in_images_and_epochs():
     for name in ('dino_pe_spatial_l_coco', 'dino_pe_spatial_b_coco'):
         cfg = ours(name)
         assert images_per_update(cfg) == source.auto_scale_lr.base_batch_size == 16
+        assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
         assert cfg.train_cfg.max_epochs == source.train_cfg.max_epochs
         assert cfg.param_scheduler[0].milestones == source.param_scheduler[0].milestones
         assert cfg.optim_wrapper.optimizer == source.optim_wrapper.optimizer
@@ -97,6 +98,8 @@ def test_mask2former__head_and_schedule__are_mmdets(name, source, classes):
         assert cfg.model[key] == source.model[key], key
     steps = cfg.optim_wrapper.accumulative_counts
     assert images_per_update(cfg) == source.auto_scale_lr.base_batch_size == 16
+    # mmengine scales by the images of a step.
+    assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
     assert cfg.train_cfg.max_iters == source.train_cfg.max_iters * steps
     milestones = source.param_scheduler.milestones
     assert cfg.param_scheduler.milestones == [m * steps for m in milestones]

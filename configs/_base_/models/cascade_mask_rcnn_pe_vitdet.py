@@ -35,7 +35,6 @@ model = dict(
                     _base_.model.train_cfg.rcnn.assigner,
                     pos_iou_thr=iou,
                     neg_iou_thr=iou,
-                    min_pos_iou=iou,
                 ),
             )
             for iou in ious

@@ -9,7 +9,7 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
-    # mmcv's deformable attention knows no half precision: only the encoder has it.
+    # mmcv's deformable attention knows no bfloat16: only the encoder has it.
     type='OptimWrapper',
     accumulative_counts=2,
     constructor='pe_mm.LayerDecayOptimWrapperConstructor',
@@ -28,4 +28,5 @@ param_scheduler = [
     )
 ]
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+# mmengine compares with the images of a step, not of an update.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,8 +1,8 @@
 """Mask2Former's 50 epochs with AdamW in batches of 16, on one GPU in steps of 8.
 
 Layer decay takes the place of the tenth of the learning rate that its ResNet has.
-mmengine counts steps, so every length is twice Mask2Former's. On n GPUs divide
-``accumulative_counts`` and these lengths by n.
+mmengine counts steps, so every length is ``steps_per_update`` times Mask2Former's; on n
+GPUs divide it by n.
 """
 
 steps_per_update = 2
@@ -16,7 +16,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 queries = dict(decay_mult=0.0)
 optim_wrapper = dict(
-    # mmcv's deformable attention knows no half precision: only the encoder has it.
+    # mmcv's deformable attention knows no bfloat16: only the encoder has it.
     type='OptimWrapper',
     accumulative_counts=steps_per_update,
     constructor='pe_mm.LayerDecayOptimWrapperConstructor',
@@ -37,4 +37,5 @@ param_scheduler = dict(
     gamma=0.1,
 )
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+# mmengine compares with the images of a step, not of an update.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

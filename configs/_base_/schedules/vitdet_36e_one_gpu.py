@@ -1,8 +1,8 @@
 """The 36 epochs of ``vitdet_36e`` on one GPU: 8 images a step, 8 steps an update.
 
 Needs ``train_dataloader.batch_size=8``. Updates see 64 images, as with Meta, so the
-learning rate needs no scaling. mmengine counts steps, so every length is 8 times that
-of ``vitdet_36e``. On n GPUs divide ``accumulative_counts`` and all the lengths by n.
+learning rate needs no scaling. mmengine counts steps, so every length is
+``steps_per_update`` times that of ``vitdet_36e``; on n GPUs divide it by n.
 """
 
 _base_ = './vitdet_36e.py'
@@ -28,3 +28,5 @@ param_scheduler = [
         gamma=0.1,
     ),
 ]
+# mmengine compares with the images of a step, not of an update.
+auto_scale_lr = dict(base_batch_size=8)
