@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any
 
 
 def resolve_layers(layers: str | int | Sequence[int], depth: int) -> tuple[int, ...]:
@@ -58,12 +58,16 @@ def _resolve_word(word: str, depth: int) -> tuple[int, ...]:
 
 
 def _resolve_id(layer: Any, depth: int) -> int:
-    if isinstance(layer, bool) or not isinstance(layer, SupportsIndex):
+    try:
+        # An array of several numbers has an __index__ too, which fails.
+        index = None if isinstance(layer, bool) else operator.index(layer)
+    except TypeError:
+        index = None
+    if index is None:
         raise ValueError(
             f"a layer is an integer block id, got {layer!r}; use ids, 'last', "
             "'quarters' or 'all'"
         )
-    index = operator.index(layer)
     if not -depth <= index < depth:
         raise ValueError(
             f'layer {index} does not exist: the encoder has blocks 0..{depth - 1} '

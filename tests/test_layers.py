@@ -55,3 +55,8 @@ def test_resolve_layers__no_integer__is_refused(layer) -> None:
             resolve_layers(layer, 12)
     with pytest.raises(ValueError, match='integer block id'):
         resolve_layers([layer], 12)
+
+
+def test_resolve_layers__array__is_refused_as_no_sequence() -> None:
+    with pytest.raises(ValueError, match=r'integer block id, got array\(\[1, 3\]\)'):
+        resolve_layers(np.array([1, 3]), 12)

@@ -23,6 +23,27 @@ class Detectron2RPNHead(RPNHead):
     Takes ``RPNHead``'s arguments.
     """
 
+    def forward(self, x: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Predict objectness logits and box deltas of every level.
+
+        Args:
+            x: Per level (B, C, H, W).
+
+        Returns:
+            Per level (B, A, H, W) logits and (B, A * 4, H, W) deltas.
+
+        Raises:
+            ValueError: There are more or fewer levels than the anchors have strides.
+        """
+        strides = self.prior_generator.strides
+        if len(x) != len(strides):
+            raise ValueError(
+                f'the neck gives {len(x)} levels, but anchor_generator.strides has '
+                f"{len(strides)}: {strides}; set the neck's num_outs to "
+                f"{len(strides)}, or give every level's stride"
+            )
+        return super().forward(x)
+
     def get_targets(
         self,
         anchor_list: list[list[Tensor]],
@@ -70,7 +91,8 @@ class Detectron2RPNHead(RPNHead):
             img_meta: mmdet's facts about the image.
             cfg: ``nms_pre``: best anchors per level (all if not positive);
                 ``min_bbox_size``: proposals must be wider and higher; ``nms``: applied
-                to each level; ``max_per_img``: best proposals of all levels.
+                to each level; ``max_per_img``: best proposals of all levels (all if not
+                positive).
             rescale: Return boxes in the original image, clipped to it.
             with_nms: Must be true.
 
@@ -93,7 +115,9 @@ class Detectron2RPNHead(RPNHead):
         boxes = self.bbox_coder.decode(priors, deltas, max_shape=img_meta['img_shape'])
         valid = nonempty(boxes, cfg.get('min_bbox_size', 0)) & logits.isfinite()
         boxes, logits, levels = boxes[valid], logits[valid], levels[valid]
-        kept = class_wise_nms(boxes, logits, levels, cfg.nms)[: cfg.max_per_img]
+        kept = class_wise_nms(boxes, logits, levels, cfg.nms)
+        if cfg.max_per_img > 0:
+            kept = kept[: cfg.max_per_img]
         results = InstanceData(
             bboxes=boxes[kept],
             scores=logits[kept].sigmoid(),

@@ -201,3 +201,19 @@ def count_ignored(head, truth):
     areas = (anchors[:, 2:] - anchors[:, :2]).prod(dim=1)
     overlap = shared / (areas + 64 - shared)
     return int(((overlap >= 0.3) & (overlap < 0.7)).sum())
+
+
+def test_proposals__no_limit__keep_every_level_whole(head) -> None:
+    every = propose(head, logits(), nms=dict(type='nms', iou_threshold=1.0))
+    found = propose(
+        head, logits(), nms=dict(type='nms', iou_threshold=1.0), max_per_img=-1
+    )
+    assert len(found.bboxes) == len(every.bboxes) == 3 * (16 + 4)
+
+
+@pytest.mark.parametrize('sizes', [SIZES[:1], (*SIZES, (1, 1))])
+def test_forward__levels_and_strides_disagree__says_what_to_set(head, sizes) -> None:
+    levels = [torch.zeros(1, 4, *size) for size in sizes]
+    message = f'the neck gives {len(sizes)} levels, .*has 2: .*num_outs to 2'
+    with pytest.raises(ValueError, match=message):
+        head(levels)
