@@ -105,10 +105,10 @@ def report(
     print('  ms      ' + '  '.join(f'{n} {s * 1e3:.1f}' for n, s in median.items()))
     print('  MiB     ' + '  '.join(f'{n} {b / 2**20:.0f}' for n, b in memory.items()))
     for label, top, bottom in compared:
-        print(f'  {label:32s}{summarize(ratios(seconds[top], seconds[bottom]))}')
+        print(f'  {label:40s}{summarize(ratios(seconds[top], seconds[bottom]))}')
     for label, top, bottom in compared:
         if label in lean:
-            print(f'  {"memory " + label:32s}{memory[top] / memory[bottom]:5.3f}')
+            print(f'  {"memory " + label:40s}{memory[top] / memory[bottom]:5.3f}')
     print(end='', flush=True)
 
 

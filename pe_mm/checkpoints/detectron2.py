@@ -1,21 +1,27 @@
 """Convert detectron2's Mask R-CNN on a Perception Encoder into an mmdet checkpoint."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pe_mm.checkpoints.architecture import Architecture
-from pe_mm.checkpoints.converting import Conversion, absent_names
-from pe_mm.checkpoints.errors import CheckpointError, listing
-from pe_mm.checkpoints.layouts import ROPE_BUFFER, find_encoder, unwrap
-from pe_mm.checkpoints.loading import check_family
-from pe_mm.checkpoints.rename_rules import Renamed, meta_name, meta_to_ours
+from pe_mm.checkpoints.architecture import Architecture, has_spare_row
+from pe_mm.checkpoints.converting import Conversion
+from pe_mm.checkpoints.detectron2_shapes import check_shapes
+from pe_mm.checkpoints.errors import CheckpointError, listing, shorten
+from pe_mm.checkpoints.layouts import (
+    ROPE_BUFFER,
+    WRAPPERS,
+    check_dense,
+    find_encoder,
+    unwrap,
+)
+from pe_mm.checkpoints.loading import check_family, official_variants
+from pe_mm.checkpoints.rename_rules import BLOCK_NUMBER, RULES, meta_to_ours
 from pe_mm.checkpoints.values import check_dtypes
-from pe_mm.variants import VARIANTS
 
 ENCODER = 'backbone.net.'
 CLASSIFIER = 'roi_heads.box_predictor.cls_score'
@@ -23,6 +29,8 @@ REGRESSOR = 'roi_heads.box_predictor.bbox_pred'
 MASK_PREDICTOR = 'roi_heads.mask_head.predictor'
 # Federated models have this buffer: image_count ** 0.5 of each class.
 FEDERATED_WEIGHTS = 'roi_heads.box_predictor.fed_loss_cls_weights'
+# Mean and standard deviation of each channel, of images in 0..255.
+PIXEL_SCALE = 127.0
 
 # detectron2's name -> ours; {leaf} stands for weight and bias. Nothing is transposed or
 # reordered: the background is last, deltas are class-major and RPN channels
@@ -73,8 +81,22 @@ NAMES = {
     for leaf in (('weight', 'bias') if '{leaf}' in old else ('',))
 }
 CLASS_WEIGHTS = 'roi_head.bbox_head.loss_cls.class_weights'
-# What an encoder in a detector consists of.
-_ENCODER_PARTS = ('patch_embed', 'pos_embed', 'norm_pre', 'blocks')
+# Parts of the file -> what their names start with.
+_PARTS = {
+    'the encoder': ENCODER,
+    'the pyramid': 'backbone.simfp_',
+    'the RPN': 'proposal_generator.',
+    'the box head': 'roi_heads.box_',
+    'the mask head': 'roi_heads.mask_head.',
+}
+# Parts of Meta's encoder that are left in a detector.
+_ENCODER_PARTS = ('positional_embedding', 'conv1', 'ln_pre', 'transformer')
+_BLOCK = re.compile(rf'{re.escape(ENCODER)}transformer\.resblocks\.({BLOCK_NUMBER})\.')
+# What data parallelism puts before names.
+_PARALLEL = re.compile(r'^(?:module\.)+')
+# Older versions of detectron2 saved these two with the weights.
+_PIXELS = ('pixel_mean', 'pixel_std')
+_ANCHORS = re.compile(r'proposal_generator\..*\.?cell_anchors\.\d+')
 
 # A telling name of other detectors -> what to say of them.
 _OTHER_DETECTORS = (
@@ -115,12 +137,14 @@ class DetectorConversion(Conversion):
         dataset: 'coco' or 'lvis' where the classes tell; None for others.
         config: Config in configs/detection/ that the weights load into, where this is
             one of Meta's released detectors.
+        warnings: What looks wrong although every tensor fits.
     """
 
     num_classes: int
     sigmoid: bool
     dataset: str | None
     config: str | None
+    warnings: tuple[str, ...] = ()
 
 
 def convert_detectron2(
@@ -142,60 +166,64 @@ def convert_detectron2(
         CheckpointError: This is no such detector, a tensor is absent or unknown, or
             the shapes disagree about the number of classes.
     """
-    state, skipped = {}, {}
-    for key, value in unwrap(checkpoint).items():
-        if isinstance(value, Tensor):
-            state[str(key)] = value
-        else:
-            skipped[str(key)] = 'not a tensor'
+    state, keys, skipped = _collect(checkpoint)
     _check_is_detector(state)
-    net = {
-        k.removeprefix(ENCODER): t for k, t in state.items() if k.startswith(ENCODER)
-    }
-    encoder = meta_to_ours(net)
-    tables = [key for key in encoder.unknown if ROPE_BUFFER.fullmatch(key)]
-    skipped |= dict.fromkeys((ENCODER + key for key in tables), 'RoPE table, computed')
-    _check_names(state, encoder, skipped)
+    _check_pixels(state)
+    reasons = {name: _reason_to_drop(name) for name in state}
+    skipped |= {keys[name]: reason for name, reason in reasons.items() if reason}
+    state = {name: tensor for name, tensor in state.items() if not reasons[name]}
+    _check_names(state)
+    sizes = check_shapes(state)
 
-    sigmoid = sigmoid or FEDERATED_WEIGHTS in state
-    num_classes = _count_classes(state)
-    tensors = {f'backbone.{key}': tensor for key, tensor in encoder.tensors.items()}
-    origin = {
-        f'backbone.{new}': tuple(ENCODER + old for old in olds)
-        for new, olds in encoder.origin.items()
-    }
-    tensors |= {new: state[old] for old, new in NAMES.items()}
-    origin |= {new: (old,) for old, new in NAMES.items()}
+    tensors, origin = _rename(state)
     changes = {}
+    if has_spare_row(sizes.positions):
+        tensors['backbone.pos_embed'] = tensors['backbone.pos_embed'][:, 1:]
+        changes['backbone.pos_embed'] = "the class token's row dropped"
+    sigmoid = sigmoid or CLASS_WEIGHTS in tensors
     if sigmoid:
-        for old, new in NAMES.items():
-            if old.startswith(f'{CLASSIFIER}.'):
-                tensors[new] = state[old][:num_classes]
-                changes[new] = f'without row {num_classes}, the background'
-        if FEDERATED_WEIGHTS in state:
-            tensors[CLASS_WEIGHTS] = state[FEDERATED_WEIGHTS]
-            origin[CLASS_WEIGHTS] = (FEDERATED_WEIGHTS,)
-        else:
-            tensors[CLASS_WEIGHTS] = torch.zeros(num_classes)
-            origin[CLASS_WEIGHTS] = ()
-            changes[CLASS_WEIGHTS] = 'zeros: pe_mm.FederatedLoss takes them as unknown'
+        changes |= _drop_background(tensors, sizes.classes)
     check_dtypes('the checkpoint', tensors)
 
-    variants = _official_encoders(encoder.tensors)
-    dataset = _DATASETS.get((num_classes, sigmoid))
+    variants = _official_encoders(tensors)
+    dataset = _DATASETS.get((sizes.classes, sigmoid))
     configs = [RELEASED.get((variant, dataset or '')) for variant in variants]
     return DetectorConversion(
         tensors,
-        origin,
+        {new: tuple(keys[old] for old in origin.get(new, ())) for new in tensors},
         skipped,
         'detectron2',
         variants,
         changes,
-        num_classes=num_classes,
+        num_classes=sizes.classes,
         sigmoid=sigmoid,
         dataset=dataset,
         config=next(filter(None, configs), None),
+        warnings=tuple(_doubts(sizes.classes, sigmoid=sigmoid)),
     )
+
+
+def _collect(
+    checkpoint: Mapping[str, Any],
+) -> tuple[dict[str, Tensor], dict[str, str], dict[str, str]]:
+    """Return the tensors by name without wrappers, names -> keys, and what is none.
+
+    Raises:
+        CheckpointError: Two keys have one name, or a tensor is not dense.
+    """
+    state: dict[str, Tensor] = {}
+    keys: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    for key, value in unwrap(checkpoint).items():
+        name = _PARALLEL.sub('', WRAPPERS.sub('', str(key)))
+        if not isinstance(value, Tensor):
+            skipped[str(key)] = 'not a tensor'
+        elif name in state:
+            raise CheckpointError(f'the checkpoint holds {shorten(name)!r} twice')
+        else:
+            check_dense(str(key), value)
+            state[name], keys[name] = value, str(key)
+    return state, keys, skipped
 
 
 def _check_is_detector(state: Mapping[str, Tensor]) -> None:
@@ -204,42 +232,66 @@ def _check_is_detector(state: Mapping[str, Tensor]) -> None:
     Raises:
         CheckpointError: It is another detector, an encoder alone, or something else.
     """
+    problem = 'no detectron2 Mask R-CNN on a Perception Encoder'
     for pattern, description in _OTHER_DETECTORS:
-        if any(re.match(pattern, key) for key in state):
-            raise CheckpointError(
-                f'no detectron2 Mask R-CNN on a Perception Encoder: this is '
-                f'{description}'
-            )
-    if any(key.startswith(('roi_heads.', 'proposal_generator.')) for key in state):
+        if any(re.match(pattern, name) for name in state):
+            raise CheckpointError(f'{problem}: this is {description}')
+    absent = {
+        part: start
+        for part, start in _PARTS.items()
+        if not any(name.startswith(start) for name in state)
+    }
+    if not absent:
         return
-    found = find_encoder(state)
-    weights = found.in_our_names().tensors
-    check_family('the checkpoint', weights, found.layout, with_pool=False)
-    raise CheckpointError(
-        'no detector in the checkpoint: it holds a Perception Encoder alone, which is '
-        'converted without `--from detectron2`'
-    )
+    if {*absent, 'the encoder'} == {*_PARTS}:
+        found = find_encoder(state)
+        weights = found.in_our_names().tensors
+        check_family('the checkpoint', weights, found.layout, with_pool=False)
+        if set(found.outside.values()) <= {'text tower'}:
+            raise CheckpointError(
+                'no detector in the checkpoint: it holds a Perception Encoder alone, '
+                'which is converted without `--from detectron2`'
+            )
+    told = (f'{part} ({start}*)' for part, start in absent.items())
+    raise CheckpointError(f'{problem}; these parts are absent: {listing(told)}')
 
 
-def _check_names(
-    state: Mapping[str, Tensor], encoder: Renamed, skipped: Mapping[str, str]
-) -> None:
+def _check_pixels(state: Mapping[str, Tensor]) -> None:
+    """Check that images are normalised as the configs do.
+
+    Raises:
+        CheckpointError: The mean or standard deviation in the file is another.
+    """
+    for name in _PIXELS:
+        tensor = state.get(name)
+        if tensor is not None and not tensor.is_meta and (tensor != PIXEL_SCALE).any():
+            raise CheckpointError(
+                f'{name} is {listing(map(str, tensor.flatten().tolist()))}; Mask '
+                f'R-CNNs on a Perception Encoder have {PIXEL_SCALE} for every channel'
+            )
+
+
+def _reason_to_drop(name: str) -> str | None:
+    """Return why mmdet's detector has no place for a tensor; None if it has."""
+    if name.startswith(ENCODER) and ROPE_BUFFER.fullmatch(name.removeprefix(ENCODER)):
+        return 'RoPE table, computed'
+    if name in _PIXELS:
+        return f"{PIXEL_SCALE} for every channel, in the config's data_preprocessor"
+    if _ANCHORS.fullmatch(name):
+        return 'anchors, computed'
+    return None
+
+
+def _check_names(state: Mapping[str, Tensor]) -> None:
     """Check that every tensor has a place, and every place its tensor.
 
     Raises:
         CheckpointError: The message names the tensors of which this is not so.
     """
-    parts = {
-        key: tensor
-        for key, tensor in encoder.tensors.items()
-        if key.split('.')[0] in _ENCODER_PARTS
-    }
-    known = {*NAMES, FEDERATED_WEIGHTS, *skipped}
-    known |= {ENCODER + old for key in parts for old in encoder.origin[key]}
-    absent = [f'{ENCODER}{meta_name(key)}' for key in absent_names(parts)]
+    needed = {**_encoder_names(state), **NAMES}
     problems = {
-        'unknown': [key for key in state if key not in known],
-        'missing': absent + [key for key in NAMES if key not in state],
+        'unknown': [name for name in state if name not in {*needed, FEDERATED_WEIGHTS}],
+        'missing': [name for name in needed if name not in state],
     }
     if any(problems.values()):
         told = (f'{len(n)} {kind}: {listing(n)}' for kind, n in problems.items() if n)
@@ -249,46 +301,70 @@ def _check_names(
         )
 
 
-def _count_classes(state: Mapping[str, Tensor]) -> int:
-    """Return the number of foreground classes.
+def _encoder_names(state: Mapping[str, Tensor]) -> dict[str, None]:
+    """Return the names that the encoder must have, with LayerScale if any is there."""
+    numbers = [int(match[1]) for name in state if (match := _BLOCK.match(name))]
+    scaled = any(_BLOCK.match(name) and name.endswith('.gamma') for name in state)
+    templates = [
+        rule.meta
+        for rule in RULES
+        if rule.meta.split('.')[0] in _ENCODER_PARTS
+        and (scaled or not rule.meta.endswith('.gamma'))
+    ]
+    return dict.fromkeys(
+        ENCODER + template.format(i=i, leaf=leaf)
+        for i in range(max(numbers, default=0) + 1)
+        for template in templates
+        for leaf in ('weight', 'bias')
+    )
 
-    Raises:
-        CheckpointError: The predictors' shapes disagree about it.
-    """
-    count = len(state[f'{CLASSIFIER}.weight']) - 1
-    allowed = {
-        f'{CLASSIFIER}.{{leaf}}': (count + 1,),
-        # One set for each class, or one for all.
-        f'{REGRESSOR}.{{leaf}}': (4 * count, 4),
-        f'{MASK_PREDICTOR}.{{leaf}}': (count, 1),
-        FEDERATED_WEIGHTS: (count,),
+
+def _rename(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+    """Return the tensors in mmdet's names, and the old names of each."""
+    net = {
+        k.removeprefix(ENCODER): t for k, t in state.items() if k.startswith(ENCODER)
     }
-    for template, rows in allowed.items():
-        for leaf in ('weight', 'bias'):
-            tensor = state.get(template.format(leaf=leaf))
-            if tensor is not None and len(tensor) not in rows:
-                raise CheckpointError(
-                    f'{template.format(leaf=leaf)} has {len(tensor)} rows and must '
-                    f'have {" or ".join(map(str, rows))}: {CLASSIFIER} has {count} '
-                    'classes and a background'
-                )
-    return count
+    encoder = meta_to_ours(net)
+    tensors = {f'backbone.{new}': tensor for new, tensor in encoder.tensors.items()}
+    origin = {
+        f'backbone.{new}': tuple(ENCODER + old for old in olds)
+        for new, olds in encoder.origin.items()
+    }
+    for old, new in {**NAMES, FEDERATED_WEIGHTS: CLASS_WEIGHTS}.items():
+        if old in state:
+            tensors[new], origin[new] = state[old], (old,)
+    return tensors, origin
+
+
+def _drop_background(tensors: dict[str, Tensor], classes: int) -> dict[str, str]:
+    """Make the classifier one of sigmoids, in place; return what was done."""
+    changes = {}
+    for leaf in ('weight', 'bias'):
+        new = NAMES[f'{CLASSIFIER}.{leaf}']
+        tensors[new] = tensors[new][:classes]
+        changes[new] = f'without row {classes}, the background'
+    if CLASS_WEIGHTS not in tensors:
+        tensors[CLASS_WEIGHTS] = torch.zeros(classes)
+        changes[CLASS_WEIGHTS] = 'zeros: pe_mm.FederatedLoss takes them as unknown'
+    return changes
+
+
+def _doubts(classes: int, *, sigmoid: bool) -> Iterator[str]:
+    """Yield what looks wrong although every tensor fits."""
+    dataset = _DATASETS.get((classes, True))
+    if dataset is not None and not sigmoid:
+        yield (
+            f'{classes} classes are those of {dataset.upper()}, but the class weights '
+            'of a federated loss are absent; if the classifier was trained with a '
+            'sigmoid per class, pass --sigmoid (sigmoid=True)'
+        )
 
 
 def _official_encoders(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Name the variants that an encoder was made from.
-
-    Detectors have patches of 16 pixels and no class token, whatever the variant has.
-    """
-    architecture = Architecture.of_weights(tensors)
-    return [
-        name
-        for name, variant in VARIANTS.items()
-        if architecture is not None
-        and replace(
-            architecture,
-            patch_size=variant.patch_size,
-            class_token=variant.class_token,
-        )
-        == Architecture.of_variant(variant)
-    ]
+    """Name the variants that a detector's encoder was made from."""
+    architecture = Architecture.of_weights(
+        {name.removeprefix('backbone.'): tensor for name, tensor in tensors.items()}
+    )
+    return official_variants(architecture) if architecture else []

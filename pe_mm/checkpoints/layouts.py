@@ -32,7 +32,7 @@ CONTAINERS = (
 )
 MAX_NESTING = 20
 # What torch.compile, FSDP and activation checkpointing put into names, anywhere.
-_WRAPPERS = re.compile(
+WRAPPERS = re.compile(
     r'(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.'
 )
 ROPE_BUFFER = re.compile(r'(?:.*\.)?(?:rope|freqs)(?:[._].*)?')
@@ -205,7 +205,7 @@ def find_encoder(
     state_dict: dict[str, Tensor] = {}
     outside: dict[str, str] = {}
     for key, value in unwrap(checkpoint).items():
-        name = _WRAPPERS.sub('', str(key))
+        name = WRAPPERS.sub('', str(key))
         if not isinstance(value, Tensor):
             outside[name] = 'not a tensor'
         elif name in state_dict:
@@ -214,7 +214,7 @@ def find_encoder(
             state_dict[name] = value
     found = _encoders(state_dict)
     if prefix is not None:
-        wanted = _WRAPPERS.sub('', prefix if prefix.endswith('.') else prefix + '.')
+        wanted = WRAPPERS.sub('', prefix if prefix.endswith('.') else prefix + '.')
         wanted = '' if prefix == '' else wanted
         found = {place: layout for place, layout in found.items() if place == wanted}
     if not found:
@@ -236,11 +236,11 @@ def find_encoder(
         if key.startswith(place)
     }
     for key, tensor in inside.items():
-        _check_dense(place + key, tensor)
+        check_dense(place + key, tensor)
     return FoundEncoder(inside, layout, place, outside)
 
 
-def _check_dense(name: str, tensor: Tensor) -> None:
+def check_dense(name: str, tensor: Tensor) -> None:
     """Refuse tensors that cannot be reshaped and copied like others."""
     kinds = {
         'uninitialised': is_lazy(tensor),

@@ -18,7 +18,7 @@ from pe_mm.checkpoints.patch_kernel import resample_patch_kernel
 from pe_mm.checkpoints.reading import Source, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_name
 from pe_mm.checkpoints.values import check_dtypes, check_finite, check_not_meta
-from pe_mm.variants import Variant
+from pe_mm.variants import VARIANTS, Variant
 
 if TYPE_CHECKING:
     from pe_mm.backbones import PerceptionEncoder
@@ -241,24 +241,49 @@ def _drop_token_row(
 def _hint(
     architecture: Architecture | None, variant: Variant, wanted: Mapping[str, Tensor]
 ) -> str:
-    # With windows, an encoder has no class token although its variant has.
-    full = Architecture.of_variant(variant)
-    own = replace(full, class_token='cls_token' in wanted)
-    if architecture is None or architecture in (full, own):
+    if architecture is None:
         return ''
-    names = architecture.variants()
-    if names:
+    # The kernel is resampled, so that its size is never what differs.
+    patch = wanted['patch_embed.proj.weight'].shape[-1]
+    given = replace(architecture, patch_size=patch)
+    full = replace(Architecture.of_variant(variant), patch_size=patch)
+    # With windows, an encoder has no class token although its variant has.
+    own = replace(full, class_token='cls_token' in wanted)
+    if given in (full, own):
+        return ''
+    names = official_variants(architecture)
+    if names and variant.name not in names:
+        other = VARIANTS[names[0]]
+        options = f'variant={other.name!r}'
+        if architecture.patch_size != other.patch_size:
+            options += f', patch_size={architecture.patch_size}'
+        if architecture.class_token != other.class_token:
+            options += ' and a window_size'
         return (
             f'. These look like {" or ".join(names)} weights ({architecture}); '
-            f'build the encoder with variant={names[0]!r}'
+            f'build the encoder with {options}'
         )
     fix = ''
-    if replace(architecture, cells=own.cells) in (own, full):
-        size = round(architecture.cells**0.5) * architecture.patch_size
+    if replace(given, cells=own.cells) in (own, full):
+        size = round(given.cells**0.5) * variant.patch_size
         fix = f'; a custom variant with image_size={size} takes them'
-    elif replace(architecture, class_token=True) == own:
+    elif replace(given, class_token=True) == own:
         fix = '; only an encoder with window_size takes weights without class token'
     return f'. The weights have {architecture}; {variant.name} has {own}{fix}'
+
+
+def official_variants(architecture: Architecture) -> list[str]:
+    """Name the official variants that weights may have been made from.
+
+    Detectors have patches of 16 pixels and no class token, whatever the variant has.
+    """
+    names = []
+    for name, variant in VARIANTS.items():
+        full = Architecture.of_variant(variant)
+        given = replace(architecture, patch_size=full.patch_size)
+        if given in (full, replace(full, class_token=False)):
+            names.append(name)
+    return names
 
 
 def check_family(

@@ -121,7 +121,12 @@ def _convert_detectron2(args: argparse.Namespace, checkpoint: Mapping[str, Any])
     _write(
         args,
         conversion,
-        facts | {'num_classes': conversion.num_classes, 'sigmoid': conversion.sigmoid},
+        facts
+        | {
+            'num_classes': conversion.num_classes,
+            'sigmoid': conversion.sigmoid,
+            'warnings': conversion.warnings,
+        },
         meta=facts | _dataset_meta(conversion),
     )
     kind = 'sigmoid' if conversion.sigmoid else 'softmax'
@@ -130,12 +135,13 @@ def _convert_detectron2(args: argparse.Namespace, checkpoint: Mapping[str, Any])
         if conversion.config
         else ', none of the released detectors'
     )
-    return (
+    told = (
         f'{args.output}: {len(conversion.tensors)} tensors for mmdet, '
         f'{len(conversion.skipped)} skipped. Mask R-CNN on '
         f'{names or "a custom encoder"}, {conversion.num_classes} classes '
         f'({conversion.dataset or kind}){fits}'
     )
+    return '\n'.join((told, *(f'warning: {text}' for text in conversion.warnings)))
 
 
 def _facts(args: argparse.Namespace, conversion: 'Conversion') -> dict[str, str]:

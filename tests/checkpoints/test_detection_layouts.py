@@ -199,3 +199,22 @@ def test_load__one_bad_tensor_of_fitting_weights__gives_no_hint_about_tokens() -
             load_encoder_weights(
                 windowed_encoder(), state | {'ln_pre.bias': torch.zeros(63)}
             )
+
+
+@pytest.mark.parametrize(
+    ('built', 'given', 'options'),
+    [
+        ('PE-Spatial-G14-448', 'PE-Core-G14-448', "variant='PE-Core-G14-448'"),
+        ('PE-Core-G14-448', 'PE-Spatial-G14-448', "variant='PE-Spatial-G14-448'"),
+        ('PE-Spatial-L14-448', 'PE-Spatial-B16-512', "variant='PE-Spatial-B16-512'"),
+    ],
+)
+def test_load__detectors_encoder_of_another_variant__names_that(
+    built, given, options
+) -> None:
+    windows = dict(patch_size=16, window_size=32, rope='rescale')
+    with torch.device('meta'):
+        encoder = PerceptionEncoder(built, **windows)
+        state = PerceptionEncoder(given, **windows).state_dict()
+    with pytest.raises(CheckpointError, match=f'build the encoder with {options}'):
+        plan_load(encoder, state)

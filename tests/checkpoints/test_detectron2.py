@@ -185,13 +185,118 @@ def test_convert__class_agnostic_boxes_and_masks__are_fine() -> None:
     assert convert_detectron2(state).num_classes == 5
 
 
-@pytest.mark.parametrize('key', [FED_WEIGHTS, f'{PREDICTOR}bbox_pred.bias'])
-def test_convert__rows_that_disagree_about_the_classes__are_an_error(key) -> None:
+def block(name):
+    return f'{NET}transformer.resblocks.1.{name}'
+
+
+@pytest.mark.parametrize(
+    ('key', 'shape', 'expected'),
+    [
+        (FED_WEIGHTS, (4,), r'\(5,\)'),
+        (f'{PREDICTOR}bbox_pred.bias', (19,), r'\(20,\)'),
+        ('roi_heads.box_head.conv1.weight', (16, 16, 1, 1), r'\(8, 8, 3, 3\)'),
+        ('roi_heads.box_head.fc1.weight', (16, 3), r'\(16, 392\)'),
+        ('roi_heads.mask_head.deconv.bias', (9,), r'\(8,\)'),
+        (block('attn.in_proj_weight'), (95, 32), r'\(96, 32\)'),
+        (block('mlp.c_fc.weight'), (49, 32), r'\(48, 32\)'),
+        (block('ls_1.gamma'), (31,), r'\(32,\)'),
+        (f'{NET}positional_embedding', (1, 15, 32), r'\(1, 16, 32\)'),
+        ('backbone.simfp_2.0.bias', (32,), r'\(16,\)'),
+        ('backbone.simfp_5.1.norm.weight', (9,), r'\(8,\)'),
+    ],
+)
+def test_convert__tensor_of_another_shape__is_named_with_the_right_one(
+    key, shape, expected
+) -> None:
     state = small_state(classes=5, federated=True)
-    state[key] = state[key][:-1]
-    message = f'{re.escape(key)} has .* must have .*cls_score has 5 classes'
+    state[key] = torch.zeros(shape)
+    given = re.escape(str(shape))
+    message = f'1 misshapen: {re.escape(key)} is {given} and must be {expected}'
+    with pytest.raises(CheckpointError, match=f'{message}.*5 classes'):
+        convert_detectron2(state)
+
+
+def test_convert__scalar_where_sizes_are_read__is_an_error() -> None:
+    with pytest.raises(CheckpointError, match=r'cls_score\.weight is \(\) and must'):
+        convert_detectron2(small_state() | {CLS_SCORE: torch.tensor(1.0)})
+
+
+def test_convert__sparse_tensor__is_an_error() -> None:
+    state = small_state()
+    state[CLS_SCORE] = state[CLS_SCORE].to_sparse()
+    with pytest.raises(CheckpointError, match=r'cls_score\.weight.*sparse'):
+        convert_detectron2(state)
+
+
+def test_convert__half_of_layer_scale__names_what_is_missing() -> None:
+    state = {k: v for k, v in small_state().items() if not k.endswith('ls_2.gamma')}
+    with pytest.raises(
+        CheckpointError, match=r'3 missing: .*resblocks\.0\.ls_2\.gamma'
+    ):
+        convert_detectron2(state)
+
+
+def test_convert__row_of_a_class_token__is_dropped_with_a_word() -> None:
+    state = small_state()
+    rows = torch.randn(1, 17, 32)
+    conversion = convert_detectron2(state | {f'{NET}positional_embedding': rows})
+    assert torch.equal(conversion.tensors['backbone.pos_embed'], rows[:, 1:])
+    assert 'token' in conversion.changes['backbone.pos_embed']
+
+
+@pytest.mark.parametrize(
+    'wrap',
+    [lambda k: f'module.{k}', lambda k: k.replace('resblocks', '_orig_mod.resblocks')],
+)
+def test_convert__wrapped_detector__converts_and_reports_the_files_own_keys(
+    wrap,
+) -> None:
+    state = small_state()
+    wrapped = {wrap(key): tensor for key, tensor in state.items()}
+    conversion = convert_detectron2({'model': wrapped})
+    plain = convert_detectron2(state)
+    assert conversion.tensors.keys() == plain.tensors.keys()
+    for new, (old,) in conversion.origin.items():
+        assert torch.equal(conversion.tensors[new], wrapped[old])
+    assert set(conversion.skipped) == {wrap(key) for key in plain.skipped}
+
+
+def test_convert__wrapped_deta__is_told_to_be_deta() -> None:
+    state = {'module.transformer.level_embed': torch.zeros(5, 8)}
+    with pytest.raises(CheckpointError, match='this is a DETA detector'):
+        convert_detectron2(state)
+
+
+def test_convert__pyramid_without_heads__says_which_parts_are_absent() -> None:
+    state = {k: v for k, v in small_state().items() if k.startswith('backbone.')}
+    message = r'absent: the RPN \(proposal_generator\.\*\), the box head .*the mask'
     with pytest.raises(CheckpointError, match=message):
         convert_detectron2(state)
+
+
+def test_convert__constants_of_older_versions__are_dropped_with_a_reason() -> None:
+    constants = {
+        'pixel_mean': torch.full((3, 1, 1), 127.0),
+        'pixel_std': torch.full((3, 1, 1), 127.0),
+        'proposal_generator.anchor_generator.cell_anchors.0': torch.zeros(3, 4),
+    }
+    skipped = convert_detectron2(small_state() | constants).skipped
+    assert [key in skipped for key in constants] == [True] * 3
+
+
+def test_convert__other_pixel_mean__is_an_error() -> None:
+    mean = torch.tensor([123.7, 116.3, 103.5])
+    with pytest.raises(CheckpointError, match=r'pixel_mean is 123\.69.*have 127\.0'):
+        convert_detectron2(small_state() | {'pixel_mean': mean})
+
+
+@pytest.mark.parametrize(('sigmoid', 'doubts'), [(False, 1), (True, 0)])
+def test_convert__lvis_classes_without_class_weights__hints_at_sigmoid(
+    sigmoid, doubts
+) -> None:
+    conversion = convert_detectron2(small_state(classes=1203), sigmoid=sigmoid)
+    assert len(conversion.warnings) == doubts
+    assert all('pass --sigmoid' in text for text in conversion.warnings)
 
 
 def test_convert__what_is_no_tensor__is_reported() -> None:
