@@ -38,7 +38,7 @@ model = dict(
             positional_encoding=positional_encoding,
         ),
         transformer_decoder=dict(
-            num_layers=6,
+            num_layers=3,
             layer_cfg=dict(layer_cfg, cross_attn_cfg=layer_cfg['self_attn_cfg']),
         ),
         loss_cls=dict(class_weight=[1.0] * num_classes + [0.1]),
