@@ -17,6 +17,7 @@ try:
     from pe_mm import registry
     from pe_mm.backbones import PerceptionEncoder
     from pe_mm.necks import (
+        DPTReassemble,
         LayerMix,
         LayerNorm2d,
         MultiLayerPyramid,
@@ -34,6 +35,7 @@ except Exception as error:
 __version__ = '0.1.0'
 
 __all__ = [
+    'DPTReassemble',
     'LayerMix',
     'LayerNorm2d',
     'MultiLayerPyramid',

@@ -15,9 +15,12 @@ def _child(parent: Registry, *locations: str) -> Registry:
     )
 
 
-MODELS = _child(root.MODELS, 'pe_mm', 'pe_mm.detection')
+MODELS = _child(
+    root.MODELS, 'pe_mm', 'pe_mm.detection', 'pe_mm.segmentation', 'pe_mm.depth'
+)
+DATASETS = _child(root.DATASETS, 'pe_mm.depth')
 HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'pe_mm.engine')
 TASK_UTILS = _child(root.TASK_UTILS, 'pe_mm.detection')
-TRANSFORMS = _child(root.TRANSFORMS, 'pe_mm.detection')
-METRICS = _child(root.METRICS, 'pe_mm.detection')
+TRANSFORMS = _child(root.TRANSFORMS, 'pe_mm.detection', 'pe_mm.depth')
+METRICS = _child(root.METRICS, 'pe_mm.detection', 'pe_mm.depth')

@@ -13,7 +13,7 @@ from mmengine.config import Config, ConfigDict
 
 from pe_mm.data import CLASSES, STUFF
 from pe_mm.layers import resolve_layers
-from pe_mm.variants import resolve_variant
+from pe_mm.variants import Variant, resolve_variant
 
 SHRINK = 8  # Pixels, windows and trained grids: 1024 px become 128.
 DEPTH, WIDTH, HEADS = 8, 32, 2
@@ -43,7 +43,7 @@ def reduce_config(cfg: Config, demo_root: Path, work_dir: Path) -> Config:
     cfg = one_step(cfg, demo_root, work_dir)
     _reduce_model(cfg.model)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        for transform in _dicts(_innermost(loader.dataset).pipeline):
+        for transform in dicts(_innermost(loader.dataset).pipeline):
             for key in PIXELS:
                 if key in transform:
                     transform[key] = _shrunk(transform[key])
@@ -62,7 +62,7 @@ def one_step(cfg: Config, demo_root: Path, work_dir: Path) -> Config:
         loader = cfg[f'{split}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         _use_demo_scenes(_innermost(loader.dataset), folder, demo_root)
-    for metric in _dicts(cfg.test_evaluator):
+    for metric in dicts(cfg.test_evaluator):
         _use_demo_labels(metric, demo_root / 'annotations')
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     loop = cfg.train_cfg
@@ -71,8 +71,8 @@ def one_step(cfg: Config, demo_root: Path, work_dir: Path) -> Config:
     return cfg
 
 
-def _reduce_model(model: ConfigDict) -> None:
-    backbone = model.backbone
+def reduce_backbone(backbone: ConfigDict) -> Variant:
+    """Cut an encoder down in place; return the variant that it was."""
     real = resolve_variant(backbone.variant)
     backbone.variant = {
         **asdict(real),
@@ -90,9 +90,14 @@ def _reduce_model(model: ConfigDict) -> None:
             kept = resolve_layers(layers, real.depth)
             scaled = {((i + 1) * DEPTH - 1) // real.depth for i in kept}
             backbone[key] = sorted(scaled)
+    return real
+
+
+def _reduce_model(model: ConfigDict) -> None:
+    real = reduce_backbone(model.backbone)
     if model.data_preprocessor.pad_size_divisor == 1024:
         model.data_preprocessor.pad_size_divisor //= SHRINK
-    for part in _dicts(model):
+    for part in dicts(model):
         for key, value in part.items():
             if key in LIMITS and isinstance(value, int):
                 part[key] = min(value, LIMITS[key])
@@ -110,6 +115,9 @@ def _reduce_model(model: ConfigDict) -> None:
 
 
 def _use_demo_scenes(dataset: ConfigDict, folder: str, demo_root: Path) -> None:
+    if 'img_path' in dataset.data_prefix:  # mmseg's, of a demo config.
+        dataset.update(data_root=str(demo_root), indices=2)
+        return
     panoptic = dataset.type == 'CocoPanopticDataset'
     kind = 'panoptic' if panoptic else 'instances'
     classes = dict(classes=CLASSES)
@@ -131,6 +139,8 @@ def _use_demo_scenes(dataset: ConfigDict, folder: str, demo_root: Path) -> None:
 
 
 def _use_demo_labels(metric: ConfigDict, annotations: Path) -> None:
+    if 'ann_file' not in metric:
+        return
     kind = 'panoptic' if 'seg_prefix' in metric else 'instances'
     metric.ann_file = f'{annotations}/{kind}_validation.json'
     if kind == 'panoptic':
@@ -144,14 +154,14 @@ def _innermost(dataset: ConfigDict) -> ConfigDict:
     return _innermost(dataset.dataset) if 'dataset' in dataset else dataset
 
 
-def _dicts(node: Any) -> Iterator[Any]:
+def dicts(node: Any) -> Iterator[Any]:
     """Yield every dict in a tree of dicts and sequences, outer ones first."""
     if isinstance(node, Mapping):
         yield node
         node = list(node.values())
     if isinstance(node, (list, tuple)):
         for child in node:
-            yield from _dicts(child)
+            yield from dicts(child)
 
 
 def _shrunk(size: Any) -> Any:

@@ -10,7 +10,7 @@ def check_options(
     *,
     out_indices: tuple[int, ...],
     windows: bool,
-    output_class_token: bool,
+    output_class_token: bool | str,
     apply_final_norm: bool,
     with_pooling: bool,
     drop_path_rate: Any,
@@ -34,9 +34,15 @@ def check_options(
         raise ValueError(
             f'drop_path_rate must be a number in [0, 1), got {drop_path_rate!r}'
         )
-    if output_class_token and not variant.class_token:
+    if output_class_token not in (False, True, 'mean'):
         raise ValueError(
-            f'{variant.name} has no class token; leave output_class_token out'
+            "output_class_token must be False, True, or 'mean' for the mean of the "
+            f'patches, got {output_class_token!r}'
+        )
+    if output_class_token is True and not variant.class_token:
+        raise ValueError(
+            f'{variant.name} has no class token; leave output_class_token out, or set '
+            "it to 'mean' for the mean of the patches"
         )
     if apply_final_norm and not variant.final_norm:
         raise ValueError(
@@ -47,10 +53,15 @@ def check_options(
         raise ValueError(
             f'{variant.name} has no pooling (only PE-Core has); leave with_pooling out'
         )
-    if windows and (output_class_token or with_pooling):
+    if windows and output_class_token is True:
         raise ValueError(
-            'with window_size there is no class token, and the pooling has seen '
-            'whole images only; leave output_class_token and with_pooling out'
+            'with window_size there is no class token; leave output_class_token out, '
+            "or set it to 'mean' for the mean of the patches"
+        )
+    if windows and with_pooling:
+        raise ValueError(
+            'with window_size there is no pooling, which has seen whole images only; '
+            'leave with_pooling out'
         )
     last = variant.depth - 1
     if (apply_final_norm or with_pooling) and out_indices[-1] != last:

@@ -51,7 +51,9 @@ class PerceptionEncoder(BaseModule):
         patch_resampling: How: 'pseudo_inverse' (FlexiViT, arXiv 2212.08013, keeps the
             tokens of a resized image) or 'bicubic' (Meta's detectors; tokens of a
             larger patch grow with its area).
-        output_class_token: Return (map, class token) pairs, as mmseg's DPTHead takes.
+        output_class_token: True to return (map, class token) pairs, as mmseg's DPTHead
+            takes them. 'mean' to return (map, mean of its patches) pairs: for encoders
+            without a class token, but others may as well.
         apply_final_norm: Apply PE-Core's final norm to the last block's output. All
             other maps are the raw residual stream.
         with_pooling: Build PE-Core's attention pooling for ``embed_image``. In a model
@@ -98,7 +100,7 @@ class PerceptionEncoder(BaseModule):
         *,
         patch_size: int | None = None,
         patch_resampling: str = 'pseudo_inverse',
-        output_class_token: bool = False,
+        output_class_token: bool | str = False,
         apply_final_norm: bool = False,
         with_pooling: bool = False,
         pretrained: bool = False,
@@ -183,7 +185,8 @@ class PerceptionEncoder(BaseModule):
 
         Returns:
             One (B, C, ceil(H / patch), ceil(W / patch)) map per output; with
-            ``output_class_token`` one (map, (B, C) class token) pair per output.
+            ``output_class_token`` one (map, (B, C) class token or mean) pair per
+            output.
 
         Raises:
             ValueError: Not a float image of three channels, or smaller than a patch or
@@ -194,8 +197,11 @@ class PerceptionEncoder(BaseModule):
         outputs = [self._to_map(x, grid) for x in tokens]
         if not self.output_class_token:
             return tuple(outputs)
-        class_tokens = [x[:, 0].clone() for x in tokens]
-        return tuple(zip(outputs, class_tokens, strict=True))
+        if self.output_class_token == 'mean':
+            summaries = [map_.mean((2, 3)) for map_ in outputs]
+        else:
+            summaries = [x[:, 0].clone() for x in tokens]
+        return tuple(zip(outputs, summaries, strict=True))
 
     def embed_image(self, image: Tensor) -> Tensor:
         """Return the pooled image embedding (PE-Core's CLIP feature, not normalised).

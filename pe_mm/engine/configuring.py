@@ -32,7 +32,8 @@ def load_config(
     Raises:
         FileNotFoundError: There is no such config; the message has the nearest names.
         ImportError: The config needs a package that cannot be imported.
-        ValueError: The file is no config, or an option is not ``key=value``.
+        ValueError: The file is no config, or an option is not ``key=value`` or does
+            not fit what it changes.
     """
     path = Path(path)
     if not path.is_file():
@@ -41,9 +42,15 @@ def load_config(
         cfg = Config.fromfile(path)
     except ImportError as error:
         raise ImportError(f'config {path} cannot be read: {error}') from error
-    except (SyntaxError, AttributeError, KeyError, OSError) as error:
+    except (SyntaxError, AttributeError, KeyError, TypeError, OSError) as error:
         raise ValueError(f'config {path} cannot be read: {error}') from error
-    cfg.merge_from_dict(parse_options(options))
+    changes = parse_options(options)
+    try:
+        cfg.merge_from_dict(changes)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'the options {list(options)} do not fit config {path}: {error}'
+        ) from error
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
@@ -56,7 +63,7 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
     """Parse ``key=value`` words as mmengine does: numbers, lists, tuples, strings.
 
     Raises:
-        ValueError: A word has no ``=``, or its brackets do not match.
+        ValueError: A word has no ``=``, its brackets do not match, or it has dicts.
     """
     for word in words:
         if '=' not in word:
@@ -70,6 +77,12 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
         parsed = parser.parse_args(['--cfg-options', *words] if words else [])
     except (ArgumentError, AssertionError, ValueError) as error:
         raise ValueError(f'cannot read the options {list(words)}: {error}') from error
+    except RecursionError as error:  # mmengine never gets past the comma of a call.
+        raise ValueError(
+            f'cannot read the options {list(words)}: a value may hold lists and tuples '
+            'but no dict(...) or other call; change its keys one by one, such as '
+            'model.test_cfg.mode=slide, or write a config'
+        ) from error
     return dict(parsed.cfg_options)
 
 
@@ -109,27 +122,33 @@ def check_stack(cfg: Config) -> None:
 
 
 def check_data(cfg: Config, *splits: str) -> None:
-    """Make sure that the files and folders of the data sets exist.
+    """Make sure that the files and folders of the data sets exist, and hold something.
 
     Args:
         cfg: The config.
         splits: Which parts of it: 'train', 'val', 'test'.
 
     Raises:
-        FileNotFoundError: Naming the missing path and the command that makes it.
+        FileNotFoundError: Naming the missing path, or the empty folder, and what to do.
     """
     for split in splits:
         for part in (f'{split}_dataloader', f'{split}_evaluator'):
-            for key, path in _local_paths(cfg.get(part)):
-                if not path.exists():
-                    raise FileNotFoundError(_no_such_data(f'{part}: {key}', path))
+            for key, option, path in _local_paths(cfg.get(part), part):
+                empty = path.is_dir() and not any(path.iterdir())
+                if empty or not path.exists():
+                    raise FileNotFoundError(_no_such_data(key, option, path))
 
 
-def _local_paths(node: Any) -> Iterator[tuple[str, Path]]:
-    """Yield (key, path) of everything in a config that names data on this machine."""
+def _local_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
+    """Yield what names data on this machine: its key, the option to mend it, the path.
+
+    Args:
+        node: A part of a config.
+        where: Its key, with dots, as ``--cfg-options`` takes it.
+    """
     if isinstance(node, (list, tuple)):
-        for item in node:
-            yield from _local_paths(item)
+        for index, item in enumerate(node):
+            yield from _local_paths(item, f'{where}.{index}')
     if not isinstance(node, Mapping):
         return
     root = node.get('data_root') or ''
@@ -145,19 +164,24 @@ def _local_paths(node: Any) -> Iterator[tuple[str, Path]]:
             and '://' not in f'{root}{name}'
             and not remote
         ):
-            yield key, Path(name) if key == 'data_root' else Path(root, name)
-    for value in node.values():
-        yield from _local_paths(value)
+            path = Path(name) if key == 'data_root' else Path(root, name)
+            option = 'data_root' if root else key
+            yield f'{where}.{key}', f'{where}.{option}', path
+    for key, value in node.items():
+        yield from _local_paths(value, f'{where}.{key}')
 
 
-def _no_such_data(where: str, path: Path) -> str:
-    # The root of the demo data is what is missing, not the one file in it.
+def _no_such_data(key: str, option: str, path: Path) -> str:
     parts = path.parts
-    root = Path(*parts[: parts.index('demo') + 1]) if 'demo' in parts else Path('DIR')
+    fix = 'put the data there'
+    if 'demo' in parts:
+        # The root of the demo data is what is missing, not the one file in it.
+        root = Path(*parts[: parts.index('demo') + 1])
+        fix = f'make the demo data with `pe-mm demo-data {root}`'
+    lack = 'is empty' if path.exists() else 'does not exist'
     return (
-        f'{path} does not exist ({where}); make the demo data with '
-        f'`pe-mm demo-data {root}`, or point the config at your data: --cfg-options '
-        'train_dataloader.dataset.data_root=...'
+        f'{path} {lack} ({key}); {fix}, or point the config at your data: '
+        f'--cfg-options {option}=...'
     )
 
 

@@ -8,6 +8,7 @@ from pe_mm import compat
 
 from .configuring import check_data, check_stack
 from .covers_backbone_hook import CoversBackboneHook
+from .paired_files_hook import PairedFilesHook
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
@@ -34,6 +35,7 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
             raise
         raise ValueError(message.split(' More details')[0]) from error
     runner.register_hook(CoversBackboneHook())
+    runner.register_hook(PairedFilesHook())
     return runner
 
 

@@ -1,4 +1,4 @@
-"""What every neck expects of the maps that a backbone hands over."""
+"""What necks and heads expect of the maps that a backbone hands over."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,22 +22,36 @@ def check_widths(in_channels: Any) -> list[int]:
     return [check_count('in_channels', width) for width in in_channels]
 
 
-def check_maps(maps: Any, in_channels: Sequence[int], fix: str) -> None:
-    """Check that maps are what a neck was built for.
+def check_maps(
+    maps: Any,
+    in_channels: Sequence[int],
+    fix: str,
+    *,
+    in_index: Sequence[int] | None = None,
+) -> None:
+    """Check that maps are what a neck or a head was built for.
 
     Args:
         maps: The backbone's outputs.
-        in_channels: The channels of each map that the neck was built for.
+        in_channels: The channels of each map that it was built for.
         fix: What to do if these are others; ends the message.
+        in_index: Which of the maps it takes; None for all, which must be as many.
 
     Raises:
-        ValueError: No tuple or list of (B, C, H, W) tensors of these channels.
+        ValueError: No tuple or list of (B, C, H, W) tensors of these channels, or none
+            at an index.
     """
     if not isinstance(maps, (tuple, list)):
         raise ValueError(
-            "a neck takes the backbone's tuple of maps, also of a single one: (map,); "
-            f'got {type(maps).__name__}'
+            "this part takes the backbone's tuple of maps, also of a single one: "
+            f'(map,); got {type(maps).__name__}'
         )
+    if in_index is not None:
+        if not all(-len(maps) <= index < len(maps) for index in in_index):
+            raise ValueError(
+                f'got {len(maps)} maps, none at in_index={in_index}; {fix}'
+            )
+        maps = [maps[index] for index in in_index]
     widths = [
         map_.shape[1] if isinstance(map_, Tensor) and map_.dim() == 4 else None
         for map_ in maps
@@ -50,8 +64,8 @@ def check_maps(maps: Any, in_channels: Sequence[int], fix: str) -> None:
             for map_ in maps
         ]
         raise ValueError(
-            f'a neck takes tensors of the shape (B, C, H, W), got {got}; the backbone '
-            'must not output class tokens'
+            f'this part takes tensors of the shape (B, C, H, W), got {got}; the '
+            'backbone must not output class tokens'
         )
     count = '1 map' if len(widths) == 1 else f'{len(widths)} maps'
     raise ValueError(

@@ -37,7 +37,11 @@ TINY_CORE = TINY | dict(pool='attn', final_norm=True, embed_dim=12)
         ),
         (
             dict(variant=TINY | dict(class_token=False), output_class_token=True),
-            'custom has no class token',
+            "custom has no class token; .* set it to 'mean'",
+        ),
+        (
+            dict(output_class_token='max'),
+            "output_class_token must be False, True, or 'mean' .* got 'max'",
         ),
         (dict(pretrained=True), 'custom one has no weights'),
         (
@@ -90,11 +94,11 @@ def test_init__bad_option__says_what_is_allowed(options, message) -> None:
         ),
         (
             dict(window_size=2, output_class_token=True),
-            'with window_size there is no class token',
+            "with window_size there is no class token; .* set it to 'mean'",
         ),
         (
             dict(variant=TINY_CORE, window_size=2, with_pooling=True),
-            'leave output_class_token and with_pooling out',
+            'with window_size there is no pooling',
         ),
     ],
 )

@@ -70,6 +70,29 @@ def test_output_class_token__gives_pairs_of_map_and_token() -> None:
         assert token.shape == (2, 32)
 
 
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        dict(window_size=2, global_blocks=(3,)),
+        dict(variant=TINY | dict(class_token=False)),
+    ],
+    ids=['with class token', 'windows', 'without class token'],
+)
+def test_output_class_token__mean__gives_pairs_of_map_and_its_mean(options) -> None:
+    options = dict(variant=TINY, out_indices=(1, 3)) | options
+    encoder = PerceptionEncoder(**options, output_class_token='mean').eval()
+    plain = PerceptionEncoder(**options).eval()
+    plain.load_state_dict(encoder.state_dict())
+    images = torch.randn(2, 3, 27, 40)
+    with torch.no_grad():
+        pairs, maps = encoder(images), plain(images)
+    assert len(pairs) == 2
+    for (map_, mean), wanted in zip(pairs, maps, strict=True):
+        assert torch.equal(map_, wanted)
+        torch.testing.assert_close(mean, wanted.flatten(2).sum(2) / (4 * 5))
+
+
 def test_attributes__quarters__tell_necks_what_comes() -> None:
     encoder = PerceptionEncoder(TINY, 'quarters')
     assert encoder.out_indices == (0, 1, 2, 3)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from pe_mm.data import CLASSES
+from pe_mm.data import CLASSES, PALETTE, STUFF
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LEAVES = sorted(
@@ -37,9 +37,8 @@ def test_config__model__builds_with_matching_parts(path, build_on_meta):
         torch.zeros(1, channels, 64, 64, device='meta')
         for channels in model.backbone.out_channels
     ]
-    strides = [
-        model.backbone.patch_size * 64 / level.shape[-1] for level in model.neck(maps)
-    ]
+    levels = model.neck(maps) if hasattr(model, 'neck') else maps
+    strides = [model.backbone.patch_size * 64 / level.shape[-1] for level in levels]
     # DETR-like detectors have no strides of their own.
     head = getattr(model, 'rpn_head', None)
     assert head is None or strides == [s[0] for s in head.prior_generator.strides]
@@ -66,7 +65,34 @@ def test_config_folder__metafile__names_every_config(folder):
     assert (folder / 'README.md').is_file()
 
 
+@pytest.mark.parametrize('folder', ['depth', 'segmentation'])
+def test_metafile__result__says_by_which_protocol_and_who_published_it(folder):
+    import yaml
+
+    text = (CONFIGS / folder / 'metafile.yml').read_text()
+    models = yaml.safe_load(text)['Models']
+    results = [result for model in models for result in model.get('Results', [])]
+
+    assert results and '#' not in text
+    for result in results:
+        assert set(result) == {
+            'Task',
+            'Dataset',
+            'Protocol',
+            'Published by',
+            'Metrics',
+        }
+        assert result['Published by'].endswith(', not run here')
+
+
 def test_demo_instance__classes__are_those_of_the_scenes():
     cfg = Config.fromfile(CONFIGS / '_base_/datasets/demo_instance.py')
 
     assert cfg.metainfo.classes == CLASSES
+
+
+def test_demo_semantic__classes_and_colors__are_those_of_the_scenes():
+    cfg = Config.fromfile(CONFIGS / '_base_/datasets/demo_semantic.py')
+
+    assert cfg.metainfo.classes == CLASSES + STUFF
+    assert cfg.metainfo.palette == [list(color) for color in PALETTE]

@@ -63,6 +63,21 @@ def test_load_config__missing_base__is_a_value_error(config):
         load_config(config)
 
 
+def test_load_config__dict_over_the_text_of_a_base__is_a_value_error(config):
+    child = config.with_name('child.py')
+    child.write_text("_base_ = './small.py'\nmodel = dict(type=dict(name='Model'))\n")
+
+    with pytest.raises(ValueError, match=r'child\.py cannot be read: .*_delete_'):
+        load_config(child)
+
+
+@pytest.mark.parametrize('option', ['model.type.name=Model', 'model.layers.5.x=1'])
+def test_load_config__option_that_does_not_fit__names_it(config, option):
+    with pytest.raises(ValueError, match=r'do not fit config .*small\.py') as error:
+        load_config(config, options=[option])
+    assert option in str(error.value)
+
+
 def test_load_config__missing_custom_import__is_an_import_error(config):
     config.write_text("custom_imports = dict(imports=['no_such_package'])\n")
 
@@ -84,7 +99,9 @@ def test_parse_options__values__are_typed_as_mmengine_does():
     }
 
 
-@pytest.mark.parametrize('word', ['batch_size', 'a=[1,(2]'])
+@pytest.mark.parametrize(
+    'word', ['batch_size', 'a=[1,(2]', 'a=[dict(type=X,y=1),dict(type=Z,y=2)]']
+)
 def test_parse_options__malformed__names_the_option(word):
     with pytest.raises(ValueError, match='option') as error:
         parse_options([word])
@@ -131,6 +148,7 @@ def dataloader(**dataset):
 
 def test_check_data__everything_there__passes(tmp_path):
     (tmp_path / 'images').mkdir()
+    (tmp_path / 'images/one.jpg').touch()
     (tmp_path / 'ann.json').write_text(json.dumps({}))
 
     cfg = dataloader(
@@ -140,26 +158,56 @@ def test_check_data__everything_there__passes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('change', 'missing'),
+    ('change', 'missing', 'key'),
     [
-        ({'ann_file': 'no.json'}, 'no.json'),
-        ({'data_prefix': {'img': 'no_images/'}}, 'no_images'),
-        ({'data_root': '/no/such/root'}, '/no/such/root'),
+        ({'ann_file': 'no.json'}, 'no.json', 'ann_file'),
+        ({'data_prefix': {'img': 'no_images/'}}, 'no_images', 'data_prefix.img'),
+        (
+            {'data_prefix': {'img_path': '', 'seg_map_path': 'no_labels'}},
+            'no_labels',
+            'data_prefix.seg_map_path',
+        ),
+        (
+            {'data_prefix': {'depth_map_path': 'no_depth'}},
+            'no_depth',
+            'data_prefix.depth_map_path',
+        ),
+        ({'data_root': '/no/such/root'}, '/no/such/root', 'data_root'),
     ],
 )
-def test_check_data__part_is_missing__names_it(tmp_path, change, missing):
+def test_check_data__part_is_missing__names_it(tmp_path, change, missing, key):
     (tmp_path / 'ann.json').write_text('{}')
     dataset = {'data_root': str(tmp_path), 'ann_file': 'ann.json', **change}
 
-    with pytest.raises(FileNotFoundError, match=f'{missing} does not exist.*demo-data'):
+    with pytest.raises(FileNotFoundError) as error:
         check_data(dataloader(**dataset), 'train')
+    assert f'{missing} does not exist (train_dataloader.dataset.{key});' in str(
+        error.value
+    )
+    assert 'demo-data' not in str(error.value)
+    assert str(error.value).endswith(
+        '--cfg-options train_dataloader.dataset.data_root=...'
+    )
+
+
+def test_check_data__folder_is_empty__says_so(tmp_path):
+    (tmp_path / 'images').mkdir()
+    cfg = dataloader(data_root=str(tmp_path), data_prefix={'img_path': 'images'})
+
+    with pytest.raises(
+        FileNotFoundError, match=r'images is empty \(train_.*img_path\)'
+    ):
+        check_data(cfg, 'train')
 
 
 def test_check_data__wrapped_dataset__is_looked_into():
     inner = {'type': 'CocoDataset', 'ann_file': '/no/such.json'}
     cfg = dataloader(type='ConcatDataset', datasets=[inner])
 
-    with pytest.raises(FileNotFoundError, match='/no/such.json'):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r'/no/such.json .* train_dataloader.dataset.datasets.0.ann_file=',
+    ):
         check_data(cfg, 'train')
 
 

@@ -31,6 +31,14 @@ def test_check_maps__fitting_ones__pass() -> None:
     check_maps(tuple(maps), (8, 6), 'no fix')
 
 
+def test_check_maps__in_index__takes_those() -> None:
+    maps = [torch.zeros(1, 8, 4, 4), torch.zeros(1, 6, 2, 2), None]
+    check_maps(maps, [6, 8], 'no fix', in_index=[-2, 0])
+
+    with pytest.raises(ValueError, match=r'got 3 maps, none at in_index=\[0, 3\]; fix'):
+        check_maps(maps, [8, 6], 'fix', in_index=[0, 3])
+
+
 @pytest.mark.parametrize(
     ('maps', 'message'),
     [

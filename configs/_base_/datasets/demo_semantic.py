@@ -1,0 +1,99 @@
+"""Semantics of the demo scenes; made by ``pe-mm demo-data data/demo``.
+
+Label 0, the skirting boards, belongs to no class and is ignored.
+"""
+
+data_root = 'data/demo/'
+metainfo = dict(
+    classes=(
+        'ball',
+        'cube',
+        'cylinder',
+        'cone',
+        'ring',
+        'star',
+        'cross',
+        'stairs',
+        'arch',
+        'mug',
+        'table',
+        'dumbbell',
+        'floor',
+        'wall',
+        'rug',
+    ),
+    palette=[
+        [230, 60, 60],
+        [60, 120, 230],
+        [70, 180, 75],
+        [250, 170, 40],
+        [155, 70, 200],
+        [250, 225, 50],
+        [50, 200, 200],
+        [240, 60, 200],
+        [150, 95, 45],
+        [150, 220, 90],
+        [250, 150, 180],
+        [80, 80, 150],
+        [196, 184, 160],
+        [120, 130, 140],
+        [90, 60, 70],
+    ],
+)
+scale = (256, 256)  # the scenes' own size
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='Resize', scale=scale),
+    dict(type='RandomFlip', prob=0.5),
+    # Losses at every pixel would take as long as the model.
+    dict(type='SegRescale', scale_factor=1 / 4),
+    dict(type='PackSegInputs'),
+]
+# Predictions are compared with labels of the pictures' own size.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=scale),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+# No worker processes: on two cores they would only take turns with the training.
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='BaseSegDataset',
+        metainfo=metainfo,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='images/training', seg_map_path='annotations/training'
+        ),
+        reduce_zero_label=True,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='BaseSegDataset',
+        metainfo=metainfo,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='images/validation', seg_map_path='annotations/validation'
+        ),
+        reduce_zero_label=True,
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
