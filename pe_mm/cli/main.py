@@ -16,6 +16,7 @@ COMMANDS = {
     'demo': 'pe_mm.cli.demo',
     'train': 'pe_mm.cli.train',
     'test': 'pe_mm.cli.test',
+    'predict': 'pe_mm.cli.predict',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

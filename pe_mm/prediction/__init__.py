@@ -1,0 +1,1 @@
+"""What a trained model predicts for images, as files for people and for tools."""

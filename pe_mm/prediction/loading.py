@@ -1,0 +1,103 @@
+"""Building a config's model with the weights of a checkpoint, ready to predict."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import BaseModel, revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from pe_mm.checkpoints import CheckpointError
+from pe_mm.checkpoints.mmengine_loading import check_covers_backbone
+from pe_mm.engine import check_stack, read_checkpoint_file
+
+from .image_pipeline import ImagePipeline
+
+
+def find_device(name: str | None) -> torch.device:
+    """Return a device that works: the one of the name, else the GPU, else the CPU.
+
+    Raises:
+        ValueError: There is no such device here.
+    """
+    name = get_device() if name is None else name
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    # What torch raises depends on the kind of device.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).split('\n')[0]
+        raise ValueError(
+            f'--device {name} cannot be used: {reason}; leave it out for the best '
+            'device that there is'
+        ) from error
+    return device
+
+
+def build_pipeline(cfg: Config) -> ImagePipeline:
+    """Build the config's test pipeline, in the config's scope.
+
+    Raises:
+        ImportError: The config's OpenMMLab package cannot be imported.
+        ValueError: The config has no test pipeline, or it names something unknown.
+    """
+    check_stack(cfg)
+    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    with _unknown_names_are_user_errors():
+        return ImagePipeline(cfg)
+
+
+def load_model(
+    cfg: Config, checkpoint: str, device: torch.device
+) -> tuple[BaseModel, dict[str, Any]]:
+    """Build the config's model with the weights of a checkpoint, all of them.
+
+    Weights that the config would start a training from are never looked for.
+
+    Args:
+        cfg: A config whose pipeline was built, which sets the scope.
+        checkpoint: A file, or a URL that mmengine can load.
+        device: Where the model will be.
+
+    Returns:
+        The model in eval mode, and the 'meta' of the checkpoint.
+
+    Raises:
+        pe_mm.checkpoints.CheckpointError: The file is missing, torn or unsafe, or of
+            another model.
+        ValueError: The config has no model, or it names something unknown.
+    """
+    if cfg.get('model') is None:
+        raise ValueError(f'{cfg.filename} has no model')
+    local = '://' not in checkpoint
+    content = read_checkpoint_file(checkpoint) if local else {}
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f'checkpoint {checkpoint} holds no state dict')
+    with _unknown_names_are_user_errors():
+        model: BaseModel = MODELS.build(cfg.model)
+    try:
+        if local:
+            check_covers_backbone(content, model.state_dict())
+        loaded = load_checkpoint(
+            model, checkpoint, map_location='cpu', strict=True, logger='silent'
+        )
+    except (CheckpointError, RuntimeError) as error:
+        raise CheckpointError(
+            f'checkpoint {checkpoint} is not of the model in the config: {error}'
+        ) from error
+    return revert_sync_batchnorm(model).to(device).eval(), loaded.get('meta') or {}
+
+
+@contextmanager
+def _unknown_names_are_user_errors() -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        message = str(error.args[0]) if error.args else ''
+        if 'registry' not in message:
+            raise
+        raise ValueError(message.split(' More details')[0]) from error
