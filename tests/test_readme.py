@@ -22,6 +22,8 @@ TEXT = (ROOT / 'README.md').read_text()
 BLOCKS = re.findall(r'^```(\w+)\n(.*?)^```$', TEXT, flags=re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == 'python']
 PARTS = [code for code in PYTHON if code.startswith('backbone = ')]
+DETECTOR_PARTS = [code for code in PARTS if 'neck = ' in code]
+SEGMENTOR_PARTS = [code for code in PARTS if 'decode_head = ' in code]
 SHELL = [
     line
     for language, text in BLOCKS
@@ -62,7 +64,7 @@ def test_config_block__mmdet_config_with_our_backbone__trains(code, tmp_path) ->
     assert model.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize('code', PARTS)
+@pytest.mark.parametrize('code', DETECTOR_PARTS)
 def test_config_parts__windowed_encoder_and_layer_mix__train(code, tmp_path) -> None:
     from mmengine.optim import build_optim_wrapper
 
@@ -82,8 +84,22 @@ def test_config_parts__windowed_encoder_and_layer_mix__train(code, tmp_path) -> 
     assert model['neck'][0].weights.std() > 0
 
 
+@pytest.mark.parametrize('code', SEGMENTOR_PARTS)
+def test_config_parts__frozen_layers_and_linear_head__train(code, tmp_path) -> None:
+    (tmp_path / 'config.py').write_text(code)
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    assert cfg.backbone.pop('pretrained')  # there is no hub in the tests
+    cfg.backbone.variant = dict(depth=50, width=8, heads=2, patch_size=14)
+    cfg.decode_head.in_channels = [8] * 2
+    encoder, head = MODELS.build(cfg.backbone), MODELS.build(cfg.decode_head)
+    assert encoder.out_indices == (33, 43)
+    head(encoder(torch.rand(2, 3, 28, 42))).square().mean().backward()
+    assert all(p.grad is None for p in encoder.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in head.parameters())
+
+
 def test_python_blocks__kinds__are_all_tested() -> None:
-    assert len(PARTS) == 1
+    assert len(DETECTOR_PARTS) == len(SEGMENTOR_PARTS) == 1
     assert all('import' in c or '_base_' in c or c in PARTS for c in PYTHON)
 
 

@@ -1,8 +1,9 @@
-"""Train a Mask R-CNN on rendered scenes and show what it learned.
+"""Train models on rendered scenes and show what they learned.
 
-Makes the scenes, trains from scratch on the CPU, tests on held-out scenes, and draws a
-loss curve and pictures of predictions. A demo that was interrupted, at any moment,
-continues when it is started again.
+Makes the scenes, trains a Mask R-CNN, and where asked for a depth model, from scratch
+on the CPU, tests on held-out scenes, and draws loss curves and one picture with the
+labels and predictions of all. A demo that was interrupted, at any moment, continues
+when it is started again.
 """
 
 import argparse
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 HELP = 'make scenes, train a detector on them, show its predictions (10 minutes)'
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'demo' / 'mask_rcnn_pe_nano.py'
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
+TASKS = ('detection', 'depth')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='where the scenes are, or will be made (default: %(default)s)',
     )
     parser.add_argument(
-        '--config',
-        type=Path,
-        default=CONFIG,
-        help=f'default: configs/demo/{CONFIG.name}',
+        '--tasks',
+        nargs='+',
+        choices=TASKS,
+        default=['detection'],
+        help='what to train; depth takes 5 more minutes (default: detection)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
@@ -60,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
-        help='change settings of the config, such as train_cfg.max_epochs=2',
+        help='change settings of all the configs, such as train_cfg.max_epochs=2',
     )
     parser.add_argument(
         '--redo', action='store_true', help='drop what an earlier demo left'
@@ -72,43 +75,51 @@ def run(args: argparse.Namespace) -> int:
     # The recipe is the same on every machine, also on one with GPUs.
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
     from pe_mm.engine import check_stack, demo_run
+    from pe_mm.engine.demo_state import STATE, DemoState
 
     if args.processes < 1:
         raise ValueError(f'--processes must be at least 1, got {args.processes}')
     started = time.monotonic()
-    cfg = demo_config(args)
-    check_stack(cfg)
-    if args.redo and (args.work_dir / demo_run.STATE).is_file():
+    configs = {task: demo_config(task, args) for task in TASKS if task in args.tasks}
+    for cfg in configs.values():
+        check_stack(cfg)
+    if args.redo and (args.work_dir / STATE).is_file():
         shutil.rmtree(args.work_dir)
     recipe = {
-        'config': cfg.pretty_text,
+        'configs': {task: cfg.pretty_text for task, cfg in configs.items()},
         'processes': args.processes,
         'train': args.train,
         'val': args.val,
     }
-    state = demo_run.DemoState.open(args.work_dir, recipe)
+    state = DemoState.open(args.work_dir, recipe)
     if state.is_finished:
         print('This demo was finished before; `pe-mm demo --redo` does it again.')
     else:
         demo_run.make_data(state, args.data_dir, args.train, args.val)
-        demo_run.train(state, cfg, args.processes)
-        demo_run.report(state, cfg)
-    demo_run.print_summary(state)
+        for task, cfg in configs.items():
+            demo_run.train(state, task, cfg, args.processes)
+        demo_run.report(state, configs)
+    demo_run.print_summary(state, configs)
     print(f'  this run took {time.monotonic() - started:.0f} s')
     return 0
 
 
-def demo_config(args: argparse.Namespace) -> 'Config':
-    """Return the demo's config, reading the scenes of ``--data-dir``."""
+def demo_config(task: str, args: argparse.Namespace) -> 'Config':
+    """Return a task's config, reading the scenes of ``--data-dir``."""
     from pe_mm.engine import load_config
+    from pe_mm.engine.demo_tasks import TASKS as DEMO_TASKS
 
     cfg = load_config(
-        args.config, options=args.cfg_options, work_dir=args.work_dir, launcher='none'
+        CONFIGS / f'{DEMO_TASKS[task].config}.py',
+        options=args.cfg_options,
+        work_dir=args.work_dir / task,
+        launcher='none',
     )
     cfg.randomness = {'seed': args.seed}
     for part in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[part].dataset.data_root = str(args.data_dir)
     for part in ('val_evaluator', 'test_evaluator'):
-        name = Path(cfg[part].ann_file).name
-        cfg[part].ann_file = str(args.data_dir / 'annotations' / name)
+        if 'ann_file' in cfg[part]:
+            name = Path(cfg[part].ann_file).name
+            cfg[part].ann_file = str(args.data_dir / 'annotations' / name)
     return cfg

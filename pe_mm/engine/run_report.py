@@ -8,12 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[Any]
+from pe_mm.prediction.drawing import Picture
 
 _TEXT = cv2.FONT_HERSHEY_SIMPLEX
-_ZOOM = 2  # Class names cannot be read at the size of a small picture.
 
 
 def read_scalars(work_dir: str | Path) -> list[dict[str, float]]:
@@ -61,63 +59,39 @@ def draw_loss_curve(rows: Sequence[Mapping[str, float]], path: str | Path) -> No
     plt.close(figure)
 
 
-def draw_instances(
-    image: Picture,
-    boxes: NDArray[np.floating],
-    masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_],
-    names: Sequence[str],
-    colors: Sequence[Sequence[int]],
+def tile_scenes(
+    scenes: Sequence[Sequence[tuple[Picture, Picture]]],
+    *,
+    titles: Sequence[str],
+    columns: int,
 ) -> Picture:
-    """Draw instances over an enlarged copy of a picture.
+    """Put labels over predictions for every scene, the tasks side by side.
 
     Args:
-        image: (H, W, 3) BGR.
-        boxes: (N, 4) x0, y0, x1, y1 in pixels.
-        masks: (N, H, W).
-        names: N texts.
-        colors: N colours, BGR.
+        scenes: Per scene and task the pictures of labels and prediction, all of one
+            size.
+        titles: What stands over the pictures of a scene: of the labels of all tasks,
+            then of the predictions.
+        columns: Scenes side by side; the last row is filled with white.
     """
-    size = (image.shape[1] * _ZOOM, image.shape[0] * _ZOOM)
-    canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    for mask, color in zip(masks, colors, strict=True):
-        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
-        inside = large > 0
-        canvas[inside] = (0.6 * canvas[inside] + 0.4 * np.array(color)).astype(np.uint8)
-    for box, name, color in zip(boxes, names, colors, strict=True):
-        x0, y0, x1, y1 = (int(round(_ZOOM * float(value))) for value in box)
-        cv2.rectangle(canvas, (x0, y0), (x1, y1), tuple(color), 1, cv2.LINE_AA)
-        (width, height), _ = cv2.getTextSize(name, _TEXT, 0.4, 1)
-        x = max(0, min(x0, size[0] - width - 4))
-        y = max(y0, height + 6)
-        cv2.rectangle(canvas, (x, y - height - 6), (x + width + 4, y), tuple(color), -1)
-        cv2.putText(canvas, name, (x + 2, y - 4), _TEXT, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
-    return canvas
-
-
-def tile_pairs(
-    pairs: Sequence[tuple[Picture, Picture]], *, titles: tuple[str, str], columns: int
-) -> Picture:
-    """Put pairs of equally large pictures into a grid, with a title over each."""
-    gap, head = 8, 24
     cells = []
-    for pair in pairs:
-        halves = []
-        for title, picture in zip(titles, pair, strict=True):
-            half = cv2.copyMakeBorder(
-                picture,
-                head,
-                gap,
-                gap // 2,
-                gap // 2,
-                cv2.BORDER_CONSTANT,
-                value=(255,) * 3,
-            )
-            cv2.putText(half, title, (8, 17), _TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-            halves.append(half)
-        cells.append(np.hstack(halves))
+    for scene in scenes:
+        pictures = [pair[row] for row in (0, 1) for pair in scene]
+        titled = [_titled(*pair) for pair in zip(titles, pictures, strict=True)]
+        tasks = len(scene)
+        cells.append(np.vstack([np.hstack(titled[:tasks]), np.hstack(titled[tasks:])]))
     cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     return np.vstack(rows)
+
+
+def _titled(title: str, picture: Picture) -> Picture:
+    gap, head = 8, 24
+    framed = cv2.copyMakeBorder(
+        picture, head, gap, gap // 2, gap // 2, cv2.BORDER_CONSTANT, value=(255,) * 3
+    )
+    cv2.putText(framed, title, (8, 17), _TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return framed
 
 
 def append_result(path: str | Path, row: Mapping[str, Any]) -> None:

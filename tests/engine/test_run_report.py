@@ -9,11 +9,10 @@ import pytest
 
 from pe_mm.engine.run_report import (
     append_result,
-    draw_instances,
     draw_loss_curve,
     file_sha256,
     read_scalars,
-    tile_pairs,
+    tile_scenes,
 )
 
 
@@ -54,42 +53,22 @@ def test_draw_loss_curve__no_rows__is_an_error(tmp_path):
         draw_loss_curve([], tmp_path / 'curve.png')
 
 
-def test_draw_instances__mask_and_box__are_coloured_in_an_enlarged_copy():
-    image = np.zeros((40, 60, 3), np.uint8)
-    mask = np.zeros((40, 60), bool)
-    mask[20:30, 30:50] = True
+def test_tile_scenes__odd_number__labels_over_predictions_and_white_rest():
+    black, grey = (np.full((30, 40, 3), value, np.uint8) for value in (0, 90))
+    scene = [(black, grey), (grey, black)]
 
-    drawn = draw_instances(
-        image,
-        boxes=np.array([[30.0, 20.0, 50.0, 30.0]]),
-        masks=[mask],
-        names=['mug'],
-        colors=[(0, 0, 200)],
-    )
+    grid = tile_scenes([scene] * 3, titles=['a', 'b', 'c', 'd'], columns=2)
 
-    assert drawn.shape == (80, 120, 3)
-    assert drawn[50, 80].tolist() == [0, 0, 80]  # 0.4 of the colour inside
-    assert drawn[75, 10].tolist() == [0, 0, 0]
-    assert drawn[40, 80, 2] > 100  # the box's upper edge
-    assert image.max() == 0
-
-
-def test_draw_instances__nothing_found__is_the_enlarged_picture():
-    image = np.full((8, 8, 3), 7, np.uint8)
-
-    drawn = draw_instances(image, np.zeros((0, 4)), [], [], [])
-
-    assert (drawn == 7).all()
-
-
-def test_tile_pairs__odd_number__fills_the_grid():
-    pair = (np.zeros((10, 20, 3), np.uint8), np.zeros((10, 20, 3), np.uint8))
-
-    grid = tile_pairs([pair] * 3, titles=('labels', 'predictions'), columns=2)
-
-    one = tile_pairs([pair], titles=('labels', 'predictions'), columns=1)
+    one = tile_scenes([scene], titles=['a', 'b', 'c', 'd'], columns=1)
     assert grid.shape == (2 * one.shape[0], 2 * one.shape[1], 3)
     assert (grid[one.shape[0] :, one.shape[1] :] == 255).all()
+    height, width = one.shape[0] // 2, one.shape[1] // 2
+    middles = [
+        one[row * height + 35, column * width + 20, 0]
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    assert middles == [0, 90, 90, 0]
 
 
 def test_append_result__twice__keeps_both_rows(tmp_path):

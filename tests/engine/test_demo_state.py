@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pe_mm.engine.demo_run import STATE, DemoState
+from pe_mm.engine.demo_state import STATE, DemoState
 
-RECIPE = {'config': 'model = 1', 'processes': 2, 'train': 8, 'val': 4}
+RECIPE = {'configs': {'depth': 'model = 1'}, 'processes': 2, 'train': 8, 'val': 4}
 
 
 def test_demo_state__saved_and_opened__is_the_same(tmp_path):
@@ -22,7 +22,7 @@ def test_demo_state__saved_and_opened__is_the_same(tmp_path):
 
 
 def test_demo_state__with_metrics__is_finished(tmp_path):
-    state = DemoState(tmp_path, RECIPE, metrics={'box AP': 0.5})
+    state = DemoState(tmp_path, RECIPE, metrics={'detection': {'box AP': 0.5}})
     state.save()
 
     assert DemoState.open(tmp_path, RECIPE).is_finished
@@ -31,7 +31,7 @@ def test_demo_state__with_metrics__is_finished(tmp_path):
 def test_demo_state__other_recipe__names_what_differs(tmp_path):
     DemoState(tmp_path, RECIPE).save()
 
-    with pytest.raises(ValueError, match='another train; replace it with --redo'):
+    with pytest.raises(ValueError, match='differs in train; replace it with --redo'):
         DemoState.open(tmp_path, {**RECIPE, 'train': 9})
 
 
@@ -43,8 +43,8 @@ def test_demo_state__foreign_folder__is_left_alone(tmp_path):
 
 
 def test_demo_state__file__is_plain_json(tmp_path):
-    DemoState(tmp_path, RECIPE, seconds={'data': 2.0}, resumed=True).save()
+    DemoState(tmp_path, RECIPE, seconds={'data': 2.0}, resumed=['depth']).save()
 
     content = json.loads((tmp_path / STATE).read_text())
     assert content['recipe'] == RECIPE
-    assert (content['seconds'], content['resumed']) == ({'data': 2.0}, True)
+    assert (content['seconds'], content['resumed']) == ({'data': 2.0}, ['depth'])

@@ -1,0 +1,16 @@
+"""A DPT depth head on a small custom Perception Encoder, trained from scratch.
+
+Command: pe-mm train configs/demo/dpt_depth_pe_nano.py, or on two processes as
+README.md says.
+Cost: 7 minutes on 2 slow CPU cores.
+Result: RMSE 0.835 m, AbsRel 0.130, d1 0.856 (200 scenes, seed 0); predicting the mean
+depth of the training scenes has RMSE 1.62 m.
+"""
+
+_base_ = [
+    '../_base_/models/dpt_depth_pe_nano.py',
+    '../_base_/datasets/demo_depth.py',
+    '../_base_/schedules/muon_cosine.py',
+    '../_base_/seg_runtime.py',
+]
+train_dataloader = dict(batch_size=2)
