@@ -1,10 +1,7 @@
 """`pe-mm demo-data`: render demo scenes with labels into a directory."""
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 HELP = 'render demo scenes: pictures with boxes, masks, depth, captions, and clips'
 
@@ -47,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
     """Make the data, and say what was made."""
     from pe_mm.data.demo_scenes import make_demo_data
     from pe_mm.data.preview import write_preview
+    from pe_mm.data.progress import show_progress
 
     start = time.monotonic()
-    with _progress() as on_progress:
+    with show_progress('demo data') as on_progress:
         root = make_demo_data(
             args.root,
             train=args.train,
@@ -69,30 +67,3 @@ def run(args: argparse.Namespace) -> int:
     if args.preview:
         print(f'preview: {write_preview(root)}')
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Yield a progress report: a bar on a terminal, else a line every tenth."""
-    if not sys.stdout.isatty():
-        from pe_mm.data.progress import TenthPrinter
-
-        yield TenthPrinter('demo data: ')
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn('demo data'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task('demo data')
-        yield lambda done, total: bar.update(task, completed=done, total=total)

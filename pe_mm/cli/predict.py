@@ -90,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, and say what was written and what was skipped."""
+    from pe_mm.data.progress import show_progress
     from pe_mm.engine import load_config
     from pe_mm.prediction.classes import read_classes
     from pe_mm.prediction.files import OutputFolder
@@ -97,7 +98,6 @@ def run(args: argparse.Namespace) -> int:
     from pe_mm.prediction.loading import build_pipeline, find_device, load_model
     from pe_mm.prediction.output import OutputOptions, make_output, skipped_json
     from pe_mm.prediction.predicting import predict_images
-    from pe_mm.prediction.progress import show_progress
 
     check_numbers(args)
     cfg = load_config(args.config, options=args.cfg_options, launcher='none')
