@@ -96,7 +96,7 @@ _BLOCK = re.compile(rf'{re.escape(ENCODER)}transformer\.resblocks\.({BLOCK_NUMBE
 _PARALLEL = re.compile(r'^(?:module\.)+')
 # Older versions of detectron2 saved these two with the weights.
 _PIXELS = ('pixel_mean', 'pixel_std')
-_ANCHORS = re.compile(r'proposal_generator\..*\.?cell_anchors\.\d+')
+_ANCHORS = re.compile(r'proposal_generator\.(?:.+\.)?cell_anchors\.\d+')
 
 # A telling name of other detectors -> what to say of them.
 _OTHER_DETECTORS = (
@@ -163,8 +163,9 @@ def convert_detectron2(
             federated models, such as those on LVIS, by their class weights.
 
     Raises:
-        CheckpointError: This is no such detector, a tensor is absent or unknown, or
-            the shapes disagree about the number of classes.
+        CheckpointError: This is no such detector, a tensor is absent, unknown or not
+            dense, a shape does not go with the others, or the pixels' mean or standard
+            deviation is not 127.
     """
     state, keys, skipped = _collect(checkpoint)
     _check_is_detector(state)
@@ -185,7 +186,10 @@ def convert_detectron2(
         changes |= _drop_background(tensors, sizes.classes)
     check_dtypes('the checkpoint', tensors)
 
-    variants = _official_encoders(tensors)
+    architecture = Architecture.of_weights(
+        {name.removeprefix('backbone.'): tensor for name, tensor in tensors.items()}
+    )
+    variants = official_variants(architecture) if architecture else []
     dataset = _DATASETS.get((sizes.classes, sigmoid))
     configs = [RELEASED.get((variant, dataset or '')) for variant in variants]
     return DetectorConversion(
@@ -360,11 +364,3 @@ def _doubts(classes: int, *, sigmoid: bool) -> Iterator[str]:
             'of a federated loss are absent; if the classifier was trained with a '
             'sigmoid per class, pass --sigmoid (sigmoid=True)'
         )
-
-
-def _official_encoders(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Name the variants that a detector's encoder was made from."""
-    architecture = Architecture.of_weights(
-        {name.removeprefix('backbone.'): tensor for name, tensor in tensors.items()}
-    )
-    return official_variants(architecture) if architecture else []

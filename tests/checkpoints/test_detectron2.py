@@ -364,6 +364,10 @@ def openai_clip():
     [
         (encoder_alone, 'holds a Perception Encoder alone, .* without `--from'),
         (lambda: meta_to_ours(encoder_alone()).tensors, 'a Perception Encoder alone'),
+        (
+            lambda: {f'module.{key}': t for key, t in encoder_alone().items()},
+            'holds a Perception Encoder alone',
+        ),
         (openai_clip, r"no attention pooling.*other CLIP models \(OpenAI's\)"),
         (mmdet_names, "in mmdet's names already; use the file as it is"),
         (

@@ -196,6 +196,54 @@ def test_load__another_variant__is_named(built, given, hint) -> None:
         loading.plan_load(encoder, weights)
 
 
+def detector_weights(variant):
+    """Return a detector's encoder: patches of 16, no class token."""
+    encoder = PerceptionEncoder(variant, patch_size=16, window_size=8)
+    return encoder.state_dict()
+
+
+@pytest.mark.parametrize(
+    ('built', 'given', 'fix'),
+    [
+        (
+            'PE-Spatial-G14-448',
+            'PE-Core-G14-448',
+            "variant='PE-Core-G14-448', patch_size=16",
+        ),
+        (
+            'PE-Spatial-L14-448',
+            'PE-Core-L14-336',
+            "variant='PE-Core-L14-336', patch_size=16 and a window_size",
+        ),
+        (
+            'PE-Core-G14-448',
+            'PE-Spatial-G14-448',
+            "variant='PE-Spatial-G14-448', patch_size=16",
+        ),
+    ],
+)
+def test_load__detector_of_another_variant__is_named_with_its_options(
+    built, given, fix
+) -> None:
+    with torch.device('meta'):
+        encoder = PerceptionEncoder(built, patch_size=16, window_size=8)
+        weights = detector_weights(given)
+    with pytest.raises(CheckpointError, match=rf'build the encoder with {fix}$'):
+        loading.plan_load(encoder, weights)
+
+
+@pytest.mark.parametrize('patch_size', [None, 16])
+def test_load__detector_of_the_variant_but_damaged__gets_no_hint(patch_size) -> None:
+    with torch.device('meta'):
+        encoder = PerceptionEncoder(
+            'PE-Spatial-G14-448', patch_size=patch_size, window_size=8
+        )
+        weights = detector_weights('PE-Spatial-G14-448')
+    del weights['norm_pre.bias']
+    with pytest.raises(CheckpointError, match=r'; 1 missing: norm_pre\.bias$'):
+        loading.plan_load(encoder, weights)
+
+
 def test_load__deeper_variant_cut_to_fit__is_refused_for_the_variant() -> None:
     # The first blocks of -Lang-G and -Spatial-G have the same shapes.
     with torch.device('meta'):

@@ -277,6 +277,20 @@ def test_convert__detectron2_with_sigmoid__says_so(detector, tmp_path, capsys) -
     assert 'dataset_meta' not in content['meta']
 
 
+def test_convert__lvis_detector_without_class_weights__warns_and_reports_it(
+    tmp_path, capsys
+) -> None:
+    torch.save(small_state(classes=1203), tmp_path / 'in.pth')
+    run(
+        tmp_path / 'in.pth',
+        tmp_path / 'out.pth',
+        *('--from', 'detectron2', '--report', tmp_path / 'report.json'),
+    )
+    (warning,) = json.loads((tmp_path / 'report.json').read_text())['warnings']
+    assert '1203 classes are those of LVIS' in warning
+    assert capsys.readouterr().out.endswith(f'\nwarning: {warning}\n')
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
