@@ -1,13 +1,21 @@
 """Anchors meet ground truth as in detectron2."""
 
+import pytest
 import torch
 from mmdet.models.task_modules import MaxIoUAssigner
-from mmengine.registry import TASK_UTILS
+from mmengine.registry import TASK_UTILS, DefaultScope
 from mmengine.structures import InstanceData
 
 from pe_mm.detection import Detectron2Assigner
 
 LABELS = torch.tensor([7, 8])
+
+
+@pytest.fixture(autouse=True)
+def mmdet_scope():
+    """What an assigner builds by itself is mmdet's, whatever ran before."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
 
 
 def assign(overlaps, labels=LABELS, **options):
