@@ -3,7 +3,9 @@
 Train that one first.
 Command: pe-mm train configs/demo/mask2former_pe_nano_instance.py, or on two processes
 as README.md says.
-Cost and result: see README.md; it learns masks long before it learns classes.
+Cost: not timed; the panoptic one takes 17 minutes on 2 busy CPU cores.
+Result: box AP 0.097, AP50 0.142; mask AP 0.108, AP50 0.187 (200 scenes, seed 0). It
+learns masks long before it learns classes.
 """
 
 _base_ = [
