@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from config_checks import difference
 from depth_data import write_nyu
 from depth_models import samples
 from mmengine.config import Config
@@ -20,17 +21,6 @@ DEPTH = Path(__file__).parents[2] / 'configs' / 'depth'
 
 def config(name):
     return Config.fromfile(DEPTH / f'{name}.py')
-
-
-def difference(cfg, reference, path=''):
-    """Paths and values of what a config says otherwise than another one."""
-    if isinstance(cfg, dict) and isinstance(reference, dict):
-        found = {}
-        for key in sorted(cfg.keys() | reference.keys()):
-            values = cfg.get(key), reference.get(key)
-            found |= difference(*values, f'{path}.{key}' if path else key)
-        return found
-    return {} if cfg == reference else {path: cfg}
 
 
 @pytest.mark.parametrize(

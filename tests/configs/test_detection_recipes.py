@@ -1,22 +1,12 @@
 """The smaller detectors and the frozen probe of configs/detection, value by value."""
 
 import pytest
+from config_checks import difference
 from mmengine.optim import build_optim_wrapper
 
 
 def global_blocks(encoder):
     return [i for i, windowed in enumerate(encoder.windowed) if not windowed]
-
-
-def difference(cfg, reference, path=''):
-    """Paths and values of what a config says otherwise than another one."""
-    if isinstance(cfg, dict) and isinstance(reference, dict):
-        found = {}
-        for key in sorted(cfg.keys() | reference.keys()):
-            values = cfg.get(key), reference.get(key)
-            found |= difference(*values, f'{path}.{key}' if path else key)
-        return found
-    return {} if cfg == reference else {path: cfg}
 
 
 def test_large__against_metas_g__changes_what_its_docstring_says(mask_rcnn_config):

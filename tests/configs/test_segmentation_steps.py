@@ -4,33 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from config_checks import GradientNotes
 from mmengine.config import Config
-from mmengine.hooks import Hook
 from reduced_segmentation_configs import reduce_config
 
 from pe_mm.engine import build_runner
 
 SEGMENTATION = Path(__file__).parents[2] / 'configs' / 'segmentation'
 CONFIGS = sorted(SEGMENTATION.glob('*.py'))
-
-
-class GradientNotes(Hook):
-    """Which parameters have gradients when the optimizer steps."""
-
-    def before_train(self, runner):
-        self.steps = 0
-        self.model = runner.model
-        self.before = {n: t.clone() for n, t in self.model.state_dict().items()}
-        runner.optim_wrapper.optimizer.register_step_pre_hook(self.note)
-
-    def note(self, *_):
-        self.steps += 1
-        self.trained = {n for n, p in self.model.named_parameters() if p.requires_grad}
-        self.reached = {
-            name
-            for name, p in self.model.named_parameters()
-            if p.grad is not None and p.grad.isfinite().all() and p.grad.any()
-        }
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
