@@ -1,5 +1,8 @@
 """Building the runner of a config, with clear errors for what can be missing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -26,17 +29,28 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     check_stack(cfg)
     check_data(cfg, *splits)
     compat.prepare_cpu_distributed(cfg)
-    try:
+    with unknown_names_are_user_errors():
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner: Runner = build(cfg)
+    runner.register_hook(CoversBackboneHook())
+    runner.register_hook(PairedFilesHook())
+    return runner
+
+
+@contextmanager
+def unknown_names_are_user_errors() -> Iterator[None]:
+    """Turn what a registry raises for a name that it lacks into one message.
+
+    Raises:
+        ValueError: Naming what is not registered, and where.
+    """
+    try:
+        yield
     except KeyError as error:
         message = str(error.args[0]) if error.args else ''
         if 'registry' not in message:
             raise
         raise ValueError(message.split(' More details')[0]) from error
-    runner.register_hook(CoversBackboneHook())
-    runner.register_hook(PairedFilesHook())
-    return runner
 
 
 def enable_amp(cfg: Config) -> None:

@@ -1,7 +1,6 @@
 """Building a config's model with the weights of a checkpoint, ready to predict."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.mmengine_loading import check_covers_backbone
 from pe_mm.engine import check_stack, read_checkpoint_file
+from pe_mm.engine.launching import unknown_names_are_user_errors
 
 from .image_pipeline import ImagePipeline
 
@@ -47,7 +47,7 @@ def build_pipeline(cfg: Config) -> ImagePipeline:
     """
     check_stack(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmengine')
-    with _unknown_names_are_user_errors():
+    with unknown_names_are_user_errors():
         return ImagePipeline(cfg)
 
 
@@ -77,7 +77,7 @@ def load_model(
     content = read_checkpoint_file(checkpoint) if local else {}
     if not isinstance(content, Mapping):
         raise CheckpointError(f'checkpoint {checkpoint} holds no state dict')
-    with _unknown_names_are_user_errors():
+    with unknown_names_are_user_errors():
         model: BaseModel = MODELS.build(cfg.model)
     try:
         if local:
@@ -90,14 +90,3 @@ def load_model(
             f'checkpoint {checkpoint} is not of the model in the config: {error}'
         ) from error
     return revert_sync_batchnorm(model).to(device).eval(), loaded.get('meta') or {}
-
-
-@contextmanager
-def _unknown_names_are_user_errors() -> Iterator[None]:
-    try:
-        yield
-    except KeyError as error:
-        message = str(error.args[0]) if error.args else ''
-        if 'registry' not in message:
-            raise
-        raise ValueError(message.split(' More details')[0]) from error
