@@ -9,7 +9,7 @@ help:  ## list these commands
 setup:  ## make .venv with torch, mmcv (with operators), mmdet, mmseg and pe_mm; resumes
 	@python3 tools/setup_env.py
 
-demo: setup  ## train and test a Mask R-CNN on rendered scenes (DEMO_ARGS=...)
+demo: setup  ## train and test models on rendered scenes: boxes, masks, semantics, depth (DEMO_ARGS=...)
 	@$(BIN)/pe-mm demo $(DEMO_ARGS)
 
 test: setup  ## run the tests (PYTEST_ARGS='-m "not slow"')

@@ -14,3 +14,4 @@ _base_ = [
     '../_base_/seg_runtime.py',
 ]
 train_dataloader = dict(batch_size=2)
+optim_wrapper = dict(optimizer=dict(lr=4e-3, fallback_lr_scale=0.4))

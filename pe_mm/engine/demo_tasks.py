@@ -16,6 +16,7 @@ from pe_mm.prediction.drawing import (
     Picture,
     color_depth,
     draw_instances,
+    draw_regions,
 )
 
 ZOOM = 2  # Of the panels; names cannot be read at the size of the scenes.
@@ -77,6 +78,26 @@ def draw_detections(
     return truth, predicted
 
 
+def draw_semantics(
+    dataset: BaseDataset, index: int, sample: Any
+) -> tuple[Picture, Picture]:
+    """Draw the class of every pixel, as labelled and as predicted."""
+    info = dataset.get_data_info(index)
+    image: Picture = imread(info['img_path'])
+    # As mmseg reduces the zero label: 0 becomes 255, which is no class.
+    truth = imread(info['seg_map_path'], flag='unchanged') - np.uint8(1)
+    predicted = sample.pred_sem_seg.data[0].numpy()
+    names, colors = (dataset.metainfo[key] for key in ('classes', 'palette'))
+    regions = {
+        label: (name, color[::-1])
+        for label, (name, color) in enumerate(zip(names, colors, strict=True))
+    }
+    labels, prediction = (
+        draw_regions(image, values, regions, zoom=ZOOM) for values in (truth, predicted)
+    )
+    return labels, prediction
+
+
 def draw_depths(
     dataset: BaseDataset, index: int, sample: Any
 ) -> tuple[Picture, Picture]:
@@ -121,6 +142,13 @@ TASKS = {
             },
             'CocoMetric',
             draw_detections,
+        ),
+        DemoTask(
+            'segmentation',
+            'linear_seg_pe_nano',
+            {'mIoU': 'mIoU', 'mAcc': 'mAcc', 'aAcc': 'aAcc'},
+            'IoUMetric, per cent',
+            draw_semantics,
         ),
         DemoTask(
             'depth',

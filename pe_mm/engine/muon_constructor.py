@@ -10,6 +10,7 @@ from mmengine.registry import (
 )
 from torch import nn
 
+from pe_mm.backbones import PerceptionEncoder
 from pe_mm.backbones.block import Block
 
 
@@ -24,19 +25,23 @@ class MuonOptimWrapperConstructor:
 
     Args:
         optim_wrapper_cfg: mmengine's config of the wrapper, with ``optimizer`` in it.
-        paramwise_cfg: Must be None; the two groups are all there is.
+        paramwise_cfg: None, or ``dict(patch_kernel=True)``, which gives Muon the kernel
+            of the patch embedding too, as a matrix of (channels, pixels): neighbouring
+            pixels are nearly equal, which Muon makes up for and AdamW does not.
 
     Raises:
-        ValueError: ``paramwise_cfg`` is given.
+        ValueError: ``paramwise_cfg`` holds anything else.
     """
 
     def __init__(
         self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict | None = None
     ) -> None:
-        if paramwise_cfg:
+        options = dict(paramwise_cfg or {})
+        self.patch_kernel = options.pop('patch_kernel', False)
+        if options or not isinstance(self.patch_kernel, bool):
             raise ValueError(
-                'MuonOptimWrapperConstructor takes no paramwise_cfg, got '
-                f'{paramwise_cfg!r}; leave it out'
+                f'paramwise_cfg={paramwise_cfg!r} of MuonOptimWrapperConstructor must '
+                'be left out or be dict(patch_kernel=True)'
             )
         self.optim_wrapper_cfg = optim_wrapper_cfg
 
@@ -58,6 +63,13 @@ class MuonOptimWrapperConstructor:
                 'there is no trainable block of a PerceptionEncoder in the model; use '
                 "mmengine's default constructor and optimizer=dict(type='AdamW', ...)"
             )
+        if self.patch_kernel:
+            matrices += [
+                encoder.patch_embed.proj.weight
+                for encoder in model.modules()
+                if isinstance(encoder, PerceptionEncoder)
+                and encoder.patch_embed.proj.weight.requires_grad
+            ]
         taken = {id(parameter) for parameter in matrices}
         others = [
             parameter

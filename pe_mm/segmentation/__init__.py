@@ -1,4 +1,4 @@
-"""What only mmseg can use: decode heads."""
+"""What only mmseg can use: decode heads, transforms of labels."""
 
 from importlib.util import find_spec
 
@@ -7,3 +7,4 @@ if find_spec('mmseg') is not None:
     from .linear_segmentation_head import (
         LinearSegmentationHead as LinearSegmentationHead,
     )
+    from .subsample_labels import SubsampleLabels as SubsampleLabels

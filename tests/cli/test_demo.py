@@ -43,12 +43,13 @@ def test_demo__small__leaves_logs_checkpoints_curves_rows_and_a_picture(finished
         assert (work / task / 'epoch_1.pth').is_file()
         assert list((work / task).glob('*/*.log'))
         assert cv2.imread(str(work / task / 'loss_curve.png')) is not None
-    # Four scenes in two columns, labels over predictions of two tasks, 512 px each.
-    assert cv2.imread(str(work / 'predictions.png')).shape == (4 * 544, 4 * 520, 3)
+    # Four scenes in two columns, labels over predictions of three tasks, 512 px each.
+    assert cv2.imread(str(work / 'predictions.png')).shape == (4 * 544, 6 * 520, 3)
     rows = rows_of(finished)
     assert [row['task'] for row in rows] == [f'demo {task}' for task in TASKS]
     assert set(rows[0]['metrics']) == {'box AP', 'box AP50', 'mask AP', 'mask AP50'}
-    assert set(rows[1]['metrics']) == {'RMSE', 'AbsRel', 'd1'}
+    assert set(rows[1]['metrics']) == {'mIoU', 'mAcc', 'aAcc'}
+    assert set(rows[2]['metrics']) == {'RMSE', 'AbsRel', 'd1'}
     for row in rows:
         assert (row['seed'], row['epochs'], row['training_scenes']) == (0, 1, 8)
         assert row['versions']['torch'] == torch.__version__

@@ -6,15 +6,19 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, save_checkpoint
-from reduced_configs import one_step
+from reduced_configs import dicts, one_step
 
 from pe_mm.data.demo_scenes import make_demo_data
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
 CONFIGS = sorted(DEMO.glob('*.py'))
 SOURCE = 'mask_rcnn_pe_nano_windowed'
-# default_scope -> a metric of every config, and its largest value.
-METRICS = {'mmdet': ('coco/bbox_mAP', 1), 'mmseg': ('rmse', 11.3)}
+# First evaluator -> a metric of it, and its largest value.
+METRICS = {
+    'CocoMetric': ('coco/bbox_mAP', 1),
+    'IoUMetric': ('mIoU', 100),
+    'pe_mm.DepthMetric': ('rmse', 11.3),
+}
 
 
 @pytest.fixture(scope='module')
@@ -51,5 +55,5 @@ def test_demo_config__one_step__learns_and_tests(path, demo_root, trained, tmp_p
         before = torch.load(trained)['state_dict'][f'backbone.{name}']
         moved = (runner.model.backbone.get_parameter(name) - before).abs().max()
         assert moved == 0 if cfg.model.backbone.get('freeze') else 0 < moved < 1e-4
-    metric, largest = METRICS[cfg.default_scope]
+    metric, largest = METRICS[next(dicts(cfg.test_evaluator)).type]
     assert 0 <= metrics[metric] <= largest

@@ -41,6 +41,7 @@ def test_tasks__metrics__are_what_the_configs_evaluators_give(task):
 
     given = {
         'CocoMetric': ('coco/bbox_mAP', 'coco/segm_mAP'),
+        'IoUMetric': ('mIoU', 'mAcc', 'aAcc'),
         'pe_mm.DepthMetric': evaluator.get('depth_metrics', ()),
     }[evaluator.type]
     assert all(key.removesuffix('_50') in given for key in TASKS[task].metrics.values())
@@ -60,6 +61,27 @@ def test_draw_depths__one_scale_of_colours__shows_a_prediction_that_is_off(demo_
     again, predicted = TASKS['depth'].draw(dataset, 1, nearer)
     assert np.array_equal(again, labels)
     assert not np.array_equal(predicted, labels)
+
+
+def test_draw_semantics__labels_as_prediction__is_the_same_picture(demo_root):
+    dataset = dataset_of('segmentation', demo_root)
+    truth = dataset[0]['data_samples'].gt_sem_seg.data
+    floor = dataset.metainfo['classes'].index('floor')
+    pixels = truth[0] == floor
+    assert pixels.any()
+
+    def draw(labels):
+        sample = SegDataSample(pred_sem_seg=PixelData(data=labels))
+        return TASKS['segmentation'].draw(dataset, 0, sample)
+
+    labels, predicted = draw(truth)
+    _, changed = draw(truth.where(truth != floor, dataset.metainfo['classes'].index('rug')))
+
+    assert labels.shape == (SIZE * ZOOM, SIZE * ZOOM, 3)
+    assert np.array_equal(labels, predicted)
+    differs = (labels != changed).any(-1)
+    large = pixels.numpy().repeat(ZOOM, 0).repeat(ZOOM, 1)
+    assert differs[large].mean() > 0.5
 
 
 def test_draw_detections__scores__only_confident_ones_are_drawn(demo_root):

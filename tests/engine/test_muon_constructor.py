@@ -77,6 +77,34 @@ def test_build__model_without_encoder__says_what_to_use() -> None:
         build_optim_wrapper(Detector(freeze=True), CFG)
 
 
-def test_build__paramwise_cfg__is_refused() -> None:
-    with pytest.raises(ValueError, match='takes no paramwise_cfg'):
-        build_optim_wrapper(Detector(), CFG | {'paramwise_cfg': {'norm_decay_mult': 0}})
+def test_groups__patch_kernel__is_muons_too_unless_frozen() -> None:
+    cfg = CFG | {'paramwise_cfg': {'patch_kernel': True}}
+    for freeze, count in ((False, 9), (1, 4)):
+        model = Detector(freeze=freeze)
+        muon, adamw = build_optim_wrapper(model, cfg).optimizer.param_groups
+        kernel = model.backbone.patch_embed.proj.weight
+        assert len(muon['params']) == count
+        assert (muon['params'][-1] is kernel) == kernel.requires_grad
+        assert {id(p) for group in (muon, adamw) for p in group['params']} == {
+            id(p) for p in model.parameters() if p.requires_grad
+        }
+
+
+def test_update__patch_kernel__is_orthogonal_as_a_matrix() -> None:
+    model = Detector()
+    cfg = CFG | {'paramwise_cfg': {'patch_kernel': True}}
+    wrapper = build_optim_wrapper(model, cfg)
+    kernel = model.backbone.patch_embed.proj.weight
+    before = kernel.detach().clone()
+    kernel.grad = torch.randn_like(kernel)
+    wrapper.step()
+    step = (kernel.detach() - before).flatten(1)
+    values = torch.linalg.svdvals(step)
+    # Muon's iterations leave singular values within about 0.7 to 1.2 of each other.
+    assert values.min() > 0.5 * values.max() > 0
+
+
+@pytest.mark.parametrize('given', [{'norm_decay_mult': 0}, {'patch_kernel': 1}])
+def test_build__other_paramwise_cfg__says_what_there_is(given) -> None:
+    with pytest.raises(ValueError, match=r'must be left out or be dict\(patch_kernel=T'):
+        build_optim_wrapper(Detector(), CFG | {'paramwise_cfg': given})

@@ -1,0 +1,26 @@
+"""Many short epochs of crops: lower rates of Muon's, also for the patch kernel."""
+
+_base_ = './muon_cosine.py'
+
+max_epochs = 17
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(
+    paramwise_cfg=dict(patch_kernel=True),
+    optimizer=dict(
+        lr=4e-3,
+        fallback_lr_scale=0.4,  # 1.6e-3 for AdamW
+        # Five steps of another polynomial take longer than the model does.
+        ns_steps=3,
+        ns_coefficients='polar_express',
+    ),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        T_max=max_epochs,
+        eta_min=0.0,
+        convert_to_iter_based=True,
+    ),
+]
