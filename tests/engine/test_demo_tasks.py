@@ -75,7 +75,8 @@ def test_draw_semantics__labels_as_prediction__is_the_same_picture(demo_root):
         return TASKS['segmentation'].draw(dataset, 0, sample)
 
     labels, predicted = draw(truth)
-    _, changed = draw(truth.where(truth != floor, dataset.metainfo['classes'].index('rug')))
+    rug = dataset.metainfo['classes'].index('rug')
+    _, changed = draw(truth.where(truth != floor, rug))
 
     assert labels.shape == (SIZE * ZOOM, SIZE * ZOOM, 3)
     assert np.array_equal(labels, predicted)

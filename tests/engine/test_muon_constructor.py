@@ -106,5 +106,5 @@ def test_update__patch_kernel__is_orthogonal_as_a_matrix() -> None:
 
 @pytest.mark.parametrize('given', [{'norm_decay_mult': 0}, {'patch_kernel': 1}])
 def test_build__other_paramwise_cfg__says_what_there_is(given) -> None:
-    with pytest.raises(ValueError, match=r'must be left out or be dict\(patch_kernel=T'):
+    with pytest.raises(ValueError, match=r'left out or be dict\(patch_kernel=True'):
         build_optim_wrapper(Detector(), CFG | {'paramwise_cfg': given})

@@ -54,5 +54,5 @@ def test_subsample__no_stride__is_named(stride) -> None:
 
 
 def test_subsample__size_that_does_not_fit__is_named_with_the_map() -> None:
-    with pytest.raises(ValueError, match='gt_seg_map has 6 x 6 pixels, .* squares of 4'):
+    with pytest.raises(ValueError, match='gt_seg_map has 6 x 6 pixels, .* of 4'):
         SubsampleLabels(4)(results(np.zeros((6, 6), np.uint8)))
