@@ -1,7 +1,8 @@
-"""UPerNet on four layers of a small custom Perception Encoder, from scratch.
+"""UPerNet on four layers of the encoder that linear_seg_pe_nano has trained.
 
-Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as
-README.md says.
+Train that one first: convolutions are slow to teach an encoder from scratch.
+Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
+says.
 """
 
 _base_ = [
@@ -9,4 +10,23 @@ _base_ = [
     '../_base_/datasets/demo_semantic.py',
     '../_base_/schedules/muon_cosine_crops.py',
     '../_base_/seg_runtime.py',
+]
+trained_encoder = dict(
+    type='Pretrained',
+    checkpoint='work_dirs/linear_seg_pe_nano/epoch_17.pth',
+    prefix='backbone.',
+)
+model = dict(backbone=dict(init_cfg=trained_encoder))
+max_epochs = 10
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(optimizer=dict(lr=2e-3, fallback_lr_scale=0.8))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        T_max=max_epochs,
+        eta_min=0.0,
+        convert_to_iter_based=True,
+    ),
 ]

@@ -12,7 +12,11 @@ from pe_mm.data.demo_scenes import make_demo_data
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
 CONFIGS = sorted(DEMO.glob('*.py'))
-SOURCE = 'mask_rcnn_pe_nano_windowed'
+# The demos that others start from, and the checkpoints that they leave.
+SOURCES = {
+    'mask_rcnn_pe_nano_windowed': 'epoch_3.pth',
+    'linear_seg_pe_nano': 'epoch_17.pth',
+}
 # First evaluator -> a metric of it, and its largest value.
 METRICS = {
     'CocoMetric': ('coco/bbox_mAP', 1),
@@ -29,14 +33,21 @@ def demo_root(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory, build_on_meta):
-    """A checkpoint as the demo that the others start from leaves it."""
-    model = build_on_meta(Config.fromfile(DEMO / f'{SOURCE}.py')).to_empty(device='cpu')
-    torch.manual_seed(0)
-    for tensor in model.state_dict().values():
-        tensor.normal_(std=0.02)
-    path = tmp_path_factory.mktemp(SOURCE) / 'epoch_3.pth'
-    save_checkpoint({'state_dict': model.state_dict(), 'meta': {}}, str(path))
-    return path
+    """Checkpoints as the demos that others start from leave them, by their path."""
+    root = tmp_path_factory.mktemp('trained')
+    paths = {}
+    for name, file in SOURCES.items():
+        cfg = Config.fromfile(DEMO / f'{name}.py')
+        assert file == f'epoch_{cfg.train_cfg.max_epochs}.pth'
+        model = build_on_meta(cfg).to_empty(device='cpu')
+        torch.manual_seed(0)
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.normal_(std=0.02)
+        paths[f'work_dirs/{name}/{file}'] = root / f'{name}.pth'
+        state = {'state_dict': model.state_dict(), 'meta': {}}
+        save_checkpoint(state, str(root / f'{name}.pth'))
+    return paths
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -44,15 +55,15 @@ def test_demo_config__one_step__learns_and_tests(path, demo_root, trained, tmp_p
     cfg = one_step(Config.fromfile(path), demo_root, tmp_path)
     init_cfg = cfg.model.backbone.get('init_cfg')
     if init_cfg is not None:
-        assert init_cfg.checkpoint == f'work_dirs/{SOURCE}/{trained.name}'
-        init_cfg.checkpoint = str(trained)
+        source = trained[init_cfg.checkpoint]
+        init_cfg.checkpoint = str(source)
     runner = Runner.from_cfg(cfg)
     runner.train()
     metrics = runner.test()
 
     if init_cfg is not None:
         name = 'blocks.5.attn.qkv.weight'
-        before = torch.load(trained)['state_dict'][f'backbone.{name}']
+        before = torch.load(source)['state_dict'][f'backbone.{name}']
         moved = (runner.model.backbone.get_parameter(name) - before).abs().max()
         assert moved == 0 if cfg.model.backbone.get('freeze') else 0 < moved < 1e-4
     metric, largest = METRICS[next(dicts(cfg.test_evaluator)).type]
