@@ -143,7 +143,6 @@ def describe_run(
     """Return what the masks depend on, as plain data."""
     return {
         'encoder': loaded.label,
-        'weights': loaded.weights,
         'weights_hash': loaded.weights_hash,
         'layers': list(loaded.encoder.out_indices),
         'protocol': asdict(protocol),
