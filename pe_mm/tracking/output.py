@@ -85,10 +85,13 @@ class TrackFolder:
         write_indexed_png(self.mask_path(layer, clip, index), ids, palette)
 
     def read_scores(self, clip: Clip) -> dict[int, list[ObjectFrames]] | None:
-        """Return the scores of a clip that is finished; None where it is not."""
+        """Return the scores of a clip that is finished; None where it is not.
+
+        A clip that has other frames or annotations by now is not.
+        """
         try:
             content = json.loads(self._sequence(clip).read_bytes())
-            if content['frames'] != [path.name for path in clip.frames]:
+            if content['files'] != _file_names(clip):
                 return None
             return {
                 int(layer): [ObjectFrames(**scored) for scored in objects]
@@ -106,7 +109,7 @@ class TrackFolder:
             encoded: (height, width) at which its frames were encoded.
         """
         content = {
-            'frames': [path.name for path in clip.frames],
+            'files': _file_names(clip),
             'encoded_size': list(encoded),
             'layers': {
                 str(layer): [asdict(scored) for scored in objects]
@@ -189,6 +192,13 @@ def object_rows(scores: Scores) -> list[dict[str, Any]]:
         for layer, objects in scores.items()
         for scored in objects
     ]
+
+
+def _file_names(clip: Clip) -> dict[str, list[str]]:
+    return {
+        'frames': [path.name for path in clip.frames],
+        'masks': [path.name for path in clip.masks if path is not None],
+    }
 
 
 def _differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:

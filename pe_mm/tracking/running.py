@@ -46,16 +46,17 @@ def track_and_score(
     for layer in layers:
         save(layer, 0, first)
     on_frame()
+    judged = set(clip.scored)
     frames = (clip.read_frame(index) for index in range(len(clip.frames)))
     tracked = track_clip(loaded, frames, first, protocol)
     for index, found in enumerate(tracked, start=1):
-        truth = clip.read_mask(index) if index in clip.scored else None
+        truth = clip.read_mask(index) if index in judged else None
         for layer, labels in zip(layers, found, strict=True):
             save(layer, index, labels)
             if truth is not None:
                 scores[layer].add(truth, labels)
         on_frame()
-    return {layer: s.objects if clip.scored else [] for layer, s in scores.items()}
+    return {layer: s.objects if judged else [] for layer, s in scores.items()}
 
 
 def track_clips(

@@ -83,10 +83,11 @@ def test_track_clips__later_clip_is_broken__the_finished_one_is_not_redone(
     assert seen[-1] == (10, 10)
 
 
-def test_track_clips__clip_got_more_frames__is_tracked_again(
-    davis, colors_encoder, folder
+@pytest.mark.parametrize(('frames', 'annotated'), [(3, None), (4, {0})])
+def test_track_clips__clip_got_more_files__is_tracked_again(
+    davis, colors_encoder, folder, frames, annotated
 ):
-    clip = DavisDataset(davis(frames=3)).clip('moving')
+    clip = DavisDataset(davis(frames=frames, annotated=annotated)).clip('moving')
     track_clips(colors_encoder, [clip], PROTOCOL, folder, ignore)
     longer = DavisDataset(davis(frames=4)).clip('moving')
 
