@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,8 +36,8 @@ class TrackFolder:
 
     Args:
         root: The folder, which is made if it is missing.
-        settings: All that the masks depend on, as plain data. A folder that was made
-            with others is refused.
+        settings: All that the masks depend on, as plain data. A folder that has
+            finished clips of others is refused; masks of unfinished ones are deleted.
 
     Attributes:
         root: The folder.
@@ -64,14 +65,16 @@ class TrackFolder:
         # Tuples and paths as JSON has them, to compare with what is read.
         self.settings: dict[str, Any] = json.loads(json.dumps(settings))
         earlier = self._earlier_settings()
-        if earlier is None:
-            self._write(RUN, _json({'made_by': _MADE_BY, 'settings': self.settings}))
-        elif earlier != self.settings:
+        if earlier == self.settings:
+            return
+        if any((root / SEQUENCES).glob('*.json')):
             raise ValueError(
                 f'--out {root} has clips that were tracked with other settings: '
-                f'{_differences(earlier, self.settings)}; nothing was changed, give '
-                'another folder'
+                f'{_differences(earlier or {}, self.settings)}; nothing was changed, '
+                'give another folder'
             )
+        shutil.rmtree(root / MASKS, ignore_errors=True)
+        self._write(RUN, _json({'made_by': _MADE_BY, 'settings': self.settings}))
 
     def mask_path(self, layer: int, clip: Clip, index: int) -> Path:
         """Return where the mask of a frame is; the names are the frames'."""

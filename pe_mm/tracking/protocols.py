@@ -54,7 +54,10 @@ class Protocol:
         """
         rules = {
             'last_frames': (self.last_frames >= 0, 'at least 0'),
-            'radius': (self.radius is None or self.radius >= 0, 'at least 0 tokens'),
+            'radius': (
+                self.radius is None or 0 <= self.radius < math.inf,
+                'at least 0 tokens, or None',
+            ),
             'shape': (self.shape in SHAPES, ' or '.join(SHAPES)),
             'top_k': (self.top_k >= 1, 'at least 1'),
             'temperature': (0 < self.temperature < math.inf, 'above 0'),

@@ -131,9 +131,8 @@ def check_clips(
         lost = lost_objects(loaded, clip.read_first_mask(), protocol)
         if lost:
             warnings.append(
-                f'clip {clip.name}: no token of the first frame is of object '
-                f'{", ".join(map(str, lost))}, which is lost at once; raise '
-                '--resolution'
+                f'clip {clip.name}: lost at once, since no token of the first frame is '
+                f'theirs: object {", ".join(map(str, lost))}; raise --resolution'
             )
     return warnings
 

@@ -53,14 +53,27 @@ def test_scores__written_and_read__are_the_same(tmp_path, davis):
     assert TrackFolder(tmp_path / 'out', SETTINGS).read_scores(clip) == SCORES[0]
 
 
-def test_folder__other_settings__is_an_error_and_stays(tmp_path):
-    TrackFolder(tmp_path, SETTINGS)
+def test_folder__other_settings__is_an_error_and_stays(tmp_path, davis):
+    clip = DavisDataset(davis()).clip('moving')
+    tmp_path = tmp_path / 'out'
+    TrackFolder(tmp_path, SETTINGS).write_scores(clip, SCORES[0], (48, 80))
     before = (tmp_path / 'run.json').read_bytes()
 
     with pytest.raises(ValueError, match=r'layers was \[0, 3\] and is \[5\]'):
         TrackFolder(tmp_path, {**SETTINGS, 'layers': [5]})
 
     assert (tmp_path / 'run.json').read_bytes() == before
+
+
+def test_folder__other_settings_and_nothing_finished__starts_anew(tmp_path):
+    TrackFolder(tmp_path, SETTINGS)
+    (tmp_path / 'masks' / 'layer-00').mkdir(parents=True)
+
+    TrackFolder(tmp_path, {**SETTINGS, 'layers': [5]})
+
+    run = json.loads((tmp_path / 'run.json').read_text())
+    assert run['settings'] == {'encoder': 'a', 'layers': [5]}
+    assert not (tmp_path / 'masks').exists()
 
 
 @pytest.mark.parametrize('name', ['masks', 'metrics.json', 'run.json'])

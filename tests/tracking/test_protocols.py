@@ -52,6 +52,7 @@ def test_make_protocol__changes__mark_the_name():
     [
         ({'last_frames': -1}, 'last_frames must be at least 0'),
         ({'radius': -2.0}, 'radius must be at least 0 tokens'),
+        ({'radius': float('inf')}, 'radius must be at least 0 tokens, or None'),
         ({'shape': 'star'}, 'shape must be square or circle'),
         ({'top_k': 0}, 'top_k must be at least 1'),
         ({'temperature': 0.0}, 'temperature must be above 0'),

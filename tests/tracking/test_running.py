@@ -112,4 +112,4 @@ def test_check_clips__object_smaller_than_a_token__is_a_warning(davis, colors_en
 
     assert check_clips(colors_encoder, [clip], PROTOCOL) == []
     (warning,) = check_clips(colors_encoder, [clip], make_protocol('dino', side=8))
-    assert 'no token of the first frame is of object' in warning
+    assert 'no token of the first frame is theirs: object 2;' in warning
