@@ -48,7 +48,7 @@ def track_clip(
     for frame in frames:
         maps: Any = encoder(_to_input(loaded, frame, size, protocol))
         if not contexts:
-            labels = seed_labels(first_mask, ids, maps[0].shape[-2:], protocol)
+            labels = seed_labels(first_mask, ids, maps[0].shape[-2:])
             contexts = [Context(map_[0], labels, protocol) for map_ in maps]
             continue
         soft = [c.advance(map_[0]) for c, map_ in zip(contexts, maps, strict=True)]
@@ -69,26 +69,19 @@ def encoded_size(
 
 
 def seed_labels(
-    mask: LabelMap, ids: NDArray[np.uint8], grid: tuple[int, ...], protocol: Protocol
+    mask: LabelMap, ids: NDArray[np.uint8], grid: tuple[int, ...]
 ) -> Tensor:
     """Give every token of the first frame the object in its middle.
-
-    DINOv3's notebook takes the object in a token's upper left corner.
 
     Args:
         mask: (H, W) object ids.
         ids: The K ids, ascending.
         grid: Rows and columns of tokens.
-        protocol: The settings.
 
     Returns:
         (K, rows, columns) of 0 and 1.
     """
-    if protocol.smooth:
-        small = torch.from_numpy(_resize_nearest(mask, grid))
-    else:
-        pixels = torch.from_numpy(mask)[None, None].float()
-        small = functional.interpolate(pixels, size=tuple(grid), mode='nearest')[0, 0]
+    small = torch.from_numpy(_resize_nearest(mask, grid))
     return (small == torch.from_numpy(ids)[:, None, None]).float()
 
 
@@ -136,7 +129,7 @@ def lost_objects(
     ids = np.union1d([0], first_mask).astype(np.uint8)
     size = encoded_size(loaded, first_mask.shape, protocol)
     grid = tuple(side // loaded.encoder.patch_size for side in size)
-    held = seed_labels(first_mask, ids, grid, protocol).flatten(1).any(dim=1)
+    held = seed_labels(first_mask, ids, grid).flatten(1).any(dim=1)
     return [int(i) for i, has in zip(ids, held.tolist(), strict=True) if i and not has]
 
 
