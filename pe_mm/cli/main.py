@@ -18,6 +18,7 @@ COMMANDS = {
     'test': 'pe_mm.cli.test',
     'predict': 'pe_mm.cli.predict',
     'report': 'pe_mm.cli.report',
+    'track': 'pe_mm.cli.track',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'
