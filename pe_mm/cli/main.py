@@ -17,6 +17,10 @@ COMMANDS = {
     'train': 'pe_mm.cli.train',
     'test': 'pe_mm.cli.test',
     'predict': 'pe_mm.cli.predict',
+    'attention': 'pe_mm.cli.attention',
+    'global-tokens': 'pe_mm.cli.global_tokens',
+    'pca': 'pe_mm.cli.pca',
+    'match': 'pe_mm.cli.match',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

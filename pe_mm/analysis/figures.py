@@ -1,0 +1,64 @@
+"""What all figures share: their size, their layers, how they are written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pe_mm.checkpoints.writing import atomic_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 9.0  # Inches; with DPI more than the 900 pixels that a README shows.
+DPI = 110
+MAX_COLUMNS = 6
+
+# Colours that colour-blind people tell apart (Okabe and Ito, 2008).
+BLUE, ORANGE, GREEN, GREY = '#0072b2', '#d55e00', '#009e73', '#999999'
+
+
+def new_figure(height: float) -> 'Figure':
+    """Make an empty figure, ``height`` in inches; needs the extra 'plots'."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH, height), layout='constrained')
+
+
+def save_figure(figure: 'Figure', path: Path) -> None:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format='png', dpi=DPI)
+
+
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays as a compressed npz file, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with atomic_file(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, **arrays)
+
+
+def spread_layers(layers: Sequence[int], count: int = MAX_COLUMNS) -> list[int]:
+    """Return positions of at most ``count`` layers, the first and last among them."""
+    chosen = np.linspace(0, len(layers) - 1, min(count, len(layers)))
+    return [int(position) for position in np.rint(chosen)]
+
+
+def show_picture(axes: 'Axes', picture: Any, **options: Any) -> Any:
+    """Show a picture or a map without ticks; returns what a colour bar needs."""
+    axes.set(xticks=[], yticks=[])
+    return axes.imshow(picture, **options)
+
+
+def extent_of(grid: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Return the extent that lays a picture over a map of rows and columns."""
+    return (-0.5, grid[1] - 0.5, grid[0] - 0.5, -0.5)
