@@ -56,7 +56,7 @@ def match_features(source: Tensor, target: Tensor, *, mutual: bool = True) -> Ma
             'compared; take both from the same layer of the same encoder'
         )
     sources, targets = (
-        F.normalize(map_[0].flatten(1).T.float(), dim=1) for map_ in (source, target)
+        F.normalize(map_[0].detach().flatten(1).T.float(), dim=1) for map_ in (source, target)
     )
     values, nearest, back = _nearest(sources, targets)
     chosen = torch.arange(len(sources), device=sources.device)

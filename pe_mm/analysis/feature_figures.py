@@ -75,7 +75,9 @@ def draw_matches(
     # Over white, so that the smaller image ends where it ends.
     for picture, left in zip(pictures, (0.0, offset), strict=True):
         bottom, right = picture.shape[:2]
-        show_picture(axes, picture, extent=(left, left + right, bottom, 0))
+        # Pale, so that the lines stand out.
+        extent = (left, left + right, bottom, 0)
+        show_picture(axes, picture, extent=extent, alpha=0.6, interpolation='nearest')
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis('off')
     ends = [

@@ -51,7 +51,7 @@ class FeaturePca:
         Raises:
             ValueError: There are fewer than four tokens, or they are all alike.
         """
-        tokens = tokens.double()
+        tokens = tokens.detach().double()
         mean = tokens.mean(0)
         centered = tokens - mean
         variance, vectors = torch.linalg.eigh(centered.T @ centered)
@@ -70,7 +70,7 @@ class FeaturePca:
 
     def project(self, map_: Tensor) -> NDArray[np.float32]:
         """Return (rows, columns, 3) scores, scaled to 0..1, of a (C, rows, columns)."""
-        scores = (map_.permute(1, 2, 0).double() - self.mean) @ self.components.T
+        scores = (map_.detach().permute(1, 2, 0).double() - self.mean) @ self.components.T
         scaled = (scores - self.low) / (self.high - self.low).clamp(min=1e-12)
         return scaled.clamp(0, 1).float().cpu().numpy()
 

@@ -4,7 +4,7 @@ Patches are matched by the cosine similarity of one layer's features; a pair cou
 where each patch is the other's most similar one.
 
 What is written to the folder --out:
-  matches.png   of 8 x 8 regions of the first image, the most similar pair each
+  matches.png   of 6 x 6 regions of the first image, the most similar pair each
   matches.npz   source, target: (M, 2) rows and columns of all pairs, counted from 0;
                 similarity: (M,) (--arrays)
 """
@@ -15,7 +15,7 @@ from pe_mm.cli import encoder_images
 
 HELP = 'draw which patches of two images look alike to an encoder'
 
-REGIONS = 8
+REGIONS = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
