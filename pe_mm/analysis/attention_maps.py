@@ -4,6 +4,7 @@ A layer's N x N matrix is never in memory as a whole: rows are computed some at 
 and what is kept grows with N.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,32 +135,33 @@ class _LayerSums:
         self.maps = torch.zeros(len(places), heads, count, device=device)
         self.received = torch.zeros(heads, count, device=device)
         self.entropies = torch.zeros(heads, count, device=device)
-        # The class token is nowhere.
-        self.distances = torch.full((heads, count), torch.nan, device=device)
+        self.distances = torch.zeros(heads, count, device=device)
 
     def add(self, rows: AttentionRows) -> None:
         """Add rows whose queries have not come before."""
         real = rows.keys != PADDING
-        keys, weights = rows.keys[real], rows.weights[:, :, real]
-        self.entropies[:, rows.queries] = torch.special.entr(rows.weights).sum(
-            -1
-        ) / np.log(2)
-        self.received.index_add_(1, keys, weights.sum(1))
+        keys, weights = rows.keys[real], rows.weights
+        bits = torch.special.entr(weights).sum(-1) / math.log(2)
+        self.entropies[:, rows.queries] = bits
+        self.received.index_add_(1, keys, weights.sum(1)[:, real])
         for index, place in enumerate(self._places):
-            for at in (rows.queries == place).nonzero():
-                self.maps[index].index_copy_(1, keys, weights[:, at].squeeze(1))
-        self._add_distances(rows.queries, keys, weights)
+            for at in (rows.queries == place).nonzero().flatten():
+                self.maps[index, :, keys] = weights[:, at, real]
+        self._add_distances(rows)
 
-    def _add_distances(self, queries: Tensor, keys: Tensor, weights: Tensor) -> None:
-        sources, targets = queries >= self._prefix, keys >= self._prefix
-        weights = weights[:, sources][:, :, targets]
-        queries, keys = (
-            numbers[patches] - self._prefix
-            for numbers, patches in ((queries, sources), (keys, targets))
+    def _add_distances(self, rows: AttentionRows) -> None:
+        # Padding and the class token are nowhere.
+        somewhere = (rows.keys >= self._prefix).float()
+        sources, targets = (
+            self._coordinates[(numbers - self._prefix).clamp(min=0)]
+            for numbers in (rows.queries, rows.keys)
         )
-        apart = torch.cdist(self._coordinates[queries], self._coordinates[keys])
-        mean = (weights * apart).sum(-1) / weights.sum(-1)
-        self.distances[:, queries + self._prefix] = mean
+        apart = torch.cdist(sources, targets) * somewhere
+        total = torch.einsum('hqk,qk->hq', rows.weights, apart)
+        mean = total / (rows.weights @ somewhere)
+        self.distances[:, rows.queries] = torch.where(
+            rows.queries >= self._prefix, mean, torch.nan
+        )
 
 
 def _place(token: Token, grid: tuple[int, int], prefix: int) -> int:

@@ -1,6 +1,6 @@
 """What all figures share: their size, their layers, how they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ def save_figure(figure: 'Figure', path: Path) -> None:
         Image.fromarray(picture).save(temporary, format='PNG', optimize=True)
 
 
-def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays as a compressed npz file, whole or not at all.
 
     Raises:

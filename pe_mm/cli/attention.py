@@ -14,8 +14,12 @@ layer's N x N matrix is ever in memory.
 
 import argparse
 import re
+from typing import TYPE_CHECKING
 
 from pe_mm.cli import encoder_images
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HELP = 'show what the tokens of an encoder attend to, per layer and head'
 
@@ -23,7 +27,7 @@ HELP = 'show what the tokens of an encoder attend to, per layer and head'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm attention`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser, 'all')
+    encoder_images.add_layers(parser)
     parser.add_argument(
         '--tokens',
         nargs='+',
@@ -55,12 +59,8 @@ def run(args: argparse.Namespace) -> int:
     measured = []
     for picture in pictures:
         image = encoder_images.to_tensor(loaded, picture)
-        middle = [
-            (length // loaded.encoder.patch_size // 2 for length in image.shape[-2:])
-        ]
-        maps = measure_attention(
-            loaded.encoder, image, tokens or [tuple(place) for place in middle]
-        )
+        chosen = tokens or [middle_patch(image, loaded.encoder.patch_size)]
+        maps = measure_attention(loaded.encoder, image, chosen)
         measured.append(maps)
         figure = draw_attention(maps, picture.pixels, head=args.head)
         results.write_figure(f'{picture.name}_attention', figure)
@@ -68,16 +68,17 @@ def run(args: argparse.Namespace) -> int:
             figure = draw_heads(maps, picture.pixels)
             results.write_figure(f'{picture.name}_heads', figure)
     results.write_figure('attention_layers', draw_attention_layers(measured))
-    arrays = zip(pictures, measured, strict=True)
-    results.write_arrays(
-        'attention',
-        (
-            pair
-            for picture, maps in arrays
-            for pair in encoder_images.fields_of(picture.name, maps)
-        ),
-    )
+    arrays = encoder_images.fields_by_image(pictures, measured)
+    for name in arrays:
+        if name.endswith('.tokens'):
+            arrays[name] = [str(token) for token in arrays[name]]
+    results.write_arrays('attention', arrays)
     return 0
+
+
+def middle_patch(image: 'Tensor', patch_size: int) -> tuple[int, int]:
+    """Return row and column of the patch in the middle of (1, 3, H, W)."""
+    return image.shape[-2] // patch_size // 2, image.shape[-1] // patch_size // 2
 
 
 def parse_token(text: str) -> str | tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,13 @@ if TYPE_CHECKING:
     from pe_mm.analysis.images import Picture
     from pe_mm.engine.encoder_loading import LoadedEncoder
 
-LAYERS = "block ids such as 2,5,-1, counted from 0, or 'all', 'quarters', 'last'"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the encoder, its weights, the images and the results."""
     parser.add_argument(
         'encoder',
         metavar='ENCODER',
-        help='a config file, or the name of an encoder such as PE-Spatial-B16-512',
+        help='config file, or variant such as PE-Spatial-B16-512',
     )
     parser.add_argument(
         'images',
@@ -33,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'images, or directories that are searched for {", ".join(SUFFIXES)}',
     )
     parser.add_argument(
-        '--checkpoint',
+        '--weights',
         metavar='FILE',
-        help="weights: a file, an hf:// address, or 'hub' for the official ones "
-        '(default: random weights, which show nothing but that the command works)',
+        help="checkpoint of the config's model or of an encoder, hf:// address, or "
+        "'hub' for the official weights (default: random weights, a dry run)",
     )
     parser.add_argument(
         '--out', type=Path, required=True, metavar='DIR', help='folder of the results'
@@ -56,13 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_layers(parser: argparse.ArgumentParser, default: str) -> None:
+def add_layers(parser: argparse.ArgumentParser) -> None:
     """Declare the choice of layers."""
     parser.add_argument(
         '--layers',
-        default=default,
-        metavar='LAYERS',
-        help=f'{LAYERS} (default: %(default)s)',
+        default='all',
+        metavar='IDS',
+        help="block ids such as 2,5,8 (--layers=-1 for negative ones), 'last', "
+        "'quarters' or 'all' (default: %(default)s)",
     )
 
 
@@ -86,7 +85,7 @@ def load(
         raise NotADirectoryError(f'--out {args.out} is a file; give a folder')
     loaded = load_encoder(
         args.encoder,
-        args.checkpoint,
+        args.weights,
         layers=parse_layers(layers),
         device=find_device(args.device),
     )
@@ -104,32 +103,53 @@ class Results:
     """Writes figures and arrays into the folder of the results, and says so.
 
     Args:
-        args: The arguments, with ``out`` and ``arrays``.
+        args: The arguments that ``add_arguments`` declares.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._folder: Path = args.out
         self._with_arrays: bool = args.arrays
+        # Directories are searched without the folder of the results.
+        self._images = {path.resolve() for path in args.images}
 
     def write_figure(self, name: str, figure: 'Figure') -> None:
-        """Write a figure as NAME.png."""
+        """Write a figure as NAME.png.
+
+        Raises:
+            OSError: It cannot be written.
+            ValueError: One of the images is there.
+        """
         from pe_mm.analysis.figures import save_figure
 
         path = self._folder / f'{name}.png'
+        if path.resolve() in self._images:
+            raise ValueError(
+                f'{path} is an image to look at, which would be overwritten; give '
+                'another --out'
+            )
         save_figure(figure, path)
         print(f'wrote {path}')
 
-    def write_arrays(self, name: str, arrays: Iterable[tuple[str, Any]]) -> None:
-        """Write arrays as NAME.npz, if that is asked for."""
+    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Write arrays as NAME.npz, if that is asked for.
+
+        Raises:
+            OSError: They cannot be written.
+        """
         from pe_mm.analysis.figures import save_arrays
 
         if self._with_arrays:
             path = self._folder / f'{name}.npz'
-            save_arrays(path, dict(arrays))
+            save_arrays(path, arrays)
             print(f'wrote {path}')
 
 
-def fields_of(prefix: str, values: Any) -> list[tuple[str, Any]]:
-    """Name the fields of a dataclass PREFIX.FIELD."""
-    fields = dataclasses.fields(values)
-    return [(f'{prefix}.{f.name}', getattr(values, f.name)) for f in fields]
+def fields_by_image(
+    pictures: 'Sequence[Picture]', values: Sequence[Any]
+) -> dict[str, Any]:
+    """Name the fields of dataclasses, one for each image, NAME.FIELD."""
+    return {
+        f'{picture.name}.{field.name}': getattr(value, field.name)
+        for picture, value in zip(pictures, values, strict=True)
+        for field in dataclasses.fields(value)
+    }

@@ -25,7 +25,7 @@ HELP = 'tell at which layer of an encoder global tokens appear, and how many'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm global-tokens`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser, 'all')
+    encoder_images.add_layers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,15 +42,8 @@ def run(args: argparse.Namespace) -> int:
     print('\n'.join(describe(found)))
     figure = draw_global_tokens(found, [picture.pixels for picture in pictures])
     results.write_figure('global_tokens', figure)
-    pairs = zip(pictures, found, strict=True)
-    results.write_arrays(
-        'global_tokens',
-        (
-            pair
-            for picture, tokens in pairs
-            for pair in encoder_images.fields_of(picture.name, tokens)
-        ),
-    )
+    arrays = encoder_images.fields_by_image(pictures, found)
+    results.write_arrays('global_tokens', arrays)
     return 0
 
 

@@ -35,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
 
     loaded, pictures = encoder_images.load(args, args.layer)
     results = encoder_images.Results(args)
+    layers = loaded.encoder.out_indices
+    if len(layers) != 1:
+        raise ValueError(f'--layer is one layer, got {len(layers)}: {layers}')
     if len(pictures) != 2:
         raise ValueError(f'two images are matched, got {len(pictures)}')
     with torch.no_grad():
@@ -45,9 +48,8 @@ def run(args: argparse.Namespace) -> int:
     matches = match_features(*maps)
     grids = [tuple(map_.shape[-2:]) for map_ in maps]
     shown = strongest_spread(matches, grids[0], cells=REGIONS)
-    layer = loaded.encoder.out_indices[-1]
-    title = f'Most similar patches, layer {layer} ({len(shown)} of {len(matches)})'
+    title = f'Most similar patches, layer {layers[0]} ({len(shown)} of {len(matches)})'
     figure = draw_matches(shown, [p.pixels for p in pictures], grids, title=title)
     results.write_figure('matches', figure)
-    results.write_arrays('matches', vars(matches).items())
+    results.write_arrays('matches', vars(matches))
     return 0

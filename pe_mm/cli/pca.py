@@ -19,7 +19,7 @@ HELP = 'draw the features of an encoder as colours'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm pca`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser, 'all')
+    encoder_images.add_layers(parser)
     parser.add_argument(
         '--basis',
         choices=('all', 'layer'),
@@ -55,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     results.write_figure('pca', figure)
     results.write_arrays(
         'pca',
-        (
-            (f'{picture.name}.{layer}', scores)
+        {
+            f'{picture.name}.{layer}': scores
             for picture, image in zip(pictures, colors.components, strict=True)
             for layer, scores in zip(layers, image, strict=True)
-        ),
+        },
     )
     return 0
