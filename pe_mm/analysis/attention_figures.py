@@ -15,9 +15,11 @@ from .figures import (
     ORANGE,
     WIDTH,
     extent_of,
+    mark_patches,
     new_figure,
     show_picture,
     spread_layers,
+    title_columns,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def draw_attention(
     return _draw_rows(
         picture,
         [[row[position] for position in shown] for row in rows],
-        f'Attention of the marked patches, and received by each patch ({who})',
+        f'Attention of chosen tokens, and received by each patch ({who})',
         [_layer_title(maps, position) for position in shown],
         [*(f'from\n{_token_name(token)}' for token in maps.tokens), 'received'],
         [*(_patch(token) for token in maps.tokens), None],
@@ -103,7 +105,9 @@ def draw_attention_layers(measured: Sequence[AttentionMaps]) -> 'Figure':
             axes.plot(first.layers, head, 'o', color=BLUE, alpha=0.5, markersize=4)
         axes.plot(first.layers, mean.mean(1), color=ORANGE, label='mean of the heads')
         axes.plot([], [], 'o', color=BLUE, alpha=0.5, markersize=4, label='one head')
-        axes.axhline(uniform, color=GREY, linestyle='--', label='attention to all alike')
+        axes.axhline(
+            uniform, color=GREY, linestyle='--', label='attention to all alike'
+        )
         shade_windowed(axes, first.layers, first.windowed)
         axes.set(xlabel='layer (0 is the first)', ylabel=label, ylim=(0, None))
         axes.grid(alpha=0.3)
@@ -148,11 +152,9 @@ def _draw_rows(
         line[0].set_ylabel(label)
         for axes, map_ in zip(line[1:], row, strict=True):
             drawn = show_picture(axes, map_, norm=norm, cmap='viridis')
-        for axes in line if mark else ():
-            axes.plot(mark[1], mark[0], 's', markersize=6, color='none', mec='w', mew=2)
-            axes.plot(mark[1], mark[0], 's', markersize=6, color='none', mec=ORANGE)
-    for axes, name in zip(panels[0], ['image', *columns], strict=True):
-        axes.set_title(name, fontsize='medium')
+        if mark is not None:
+            mark_patches(line, [mark], 's', ORANGE, size=6)
+    title_columns(panels, ['image', *columns])
     figure.colorbar(
         drawn, ax=panels, label='attention, in fair shares (1/N)', aspect=30, pad=0.01
     )
@@ -186,4 +188,3 @@ def _uniform_distance(grid: tuple[int, int]) -> float:
     counts = [np.r_[n, 2 * np.arange(n - 1, 0, -1)] for n in grid]
     apart = np.hypot(*np.ogrid[: grid[0], : grid[1]])
     return float((np.outer(*counts) * apart).sum() / np.prod(grid) ** 2)
-

@@ -19,6 +19,7 @@ from .attention_rows import (
     PADDING,
     AttentionRows,
     BlockAttention,
+    check_measurable,
     visit_attention,
 )
 
@@ -87,7 +88,7 @@ def measure_attention(
             from 0, or 'class'.
 
     Raises:
-        ValueError: A token does not exist, or what ``visit_attention`` raises.
+        ValueError: A token does not exist, or what ``check_measurable`` raises.
     """
     layers: list[_LayerSums] = []
 
@@ -97,7 +98,9 @@ def measure_attention(
             sums.add(rows)
         layers.append(sums)
 
-    grid = encoder.patch_embed.dynamic_feat_size(tuple(image.shape[-2:]))
+    check_measurable(encoder, image)
+    height, width = image.shape[-2:]
+    grid = encoder.patch_embed.dynamic_feat_size((height, width))
     prefix = int(encoder.has_class_token)
     places = [_place(token, grid, prefix) for token in tokens]
     visit_attention(encoder, image, visit)
@@ -165,7 +168,9 @@ class _LayerSums:
 
 
 def _place(token: Token, grid: tuple[int, int], prefix: int) -> int:
-    if token == CLASS_TOKEN:
+    if isinstance(token, str):
+        if token != CLASS_TOKEN:
+            raise ValueError(f"a token is (row, column) or 'class', got {token!r}")
         if not prefix:
             raise ValueError(
                 'this encoder has no class token; choose patches as (row, column)'

@@ -78,6 +78,24 @@ class BlockAttention:
                 )
 
 
+def check_measurable(encoder: PerceptionEncoder, image: Tensor) -> None:
+    """Make sure that there are blocks whose attention can be read, and one image.
+
+    Raises:
+        ValueError: The encoder is no ``PerceptionEncoder``, or there is not one image.
+    """
+    if not isinstance(encoder, PerceptionEncoder):
+        raise ValueError(
+            f'attention is read from the blocks of a PerceptionEncoder, got a '
+            f'{type(encoder).__name__}; its feature pictures and matches can be drawn'
+        )
+    if image.ndim != 4 or len(image) != 1:
+        raise ValueError(
+            f'attention is measured for one image at a time, of the shape (1, 3, H, W)'
+            f'; got {tuple(image.shape)}'
+        )
+
+
 def visit_attention(
     encoder: PerceptionEncoder,
     image: Tensor,
@@ -95,21 +113,11 @@ def visit_attention(
         The encoder's (1, C, rows, columns) maps, one per layer.
 
     Raises:
-        ValueError: The encoder is no ``PerceptionEncoder``, or there is more than one
-            image.
+        ValueError: What ``check_measurable`` raises, or the encoder.
     """
-    if not isinstance(encoder, PerceptionEncoder):
-        raise ValueError(
-            f'attention is read from the blocks of a PerceptionEncoder, got a '
-            f'{type(encoder).__name__}; its feature pictures and matches can be drawn'
-        )
-    if image.ndim != 4 or len(image) != 1:
-        raise ValueError(
-            f'attention is measured for one image at a time, of the shape (1, 3, H, W)'
-            f'; got {tuple(image.shape)}'
-        )
+    check_measurable(encoder, image)
     handles = [
-        encoder.blocks[layer].attn.register_forward_pre_hook(
+        encoder.get_submodule(f'blocks.{layer}.attn').register_forward_pre_hook(
             partial(_show, layer, visit)
         )
         for layer in encoder.out_indices

@@ -56,7 +56,8 @@ def match_features(source: Tensor, target: Tensor, *, mutual: bool = True) -> Ma
             'compared; take both from the same layer of the same encoder'
         )
     sources, targets = (
-        F.normalize(map_[0].detach().flatten(1).T.float(), dim=1) for map_ in (source, target)
+        F.normalize(map_[0].detach().flatten(1).T.float(), dim=1)
+        for map_ in (source, target)
     )
     values, nearest, back = _nearest(sources, targets)
     chosen = torch.arange(len(sources), device=sources.device)
@@ -69,9 +70,7 @@ def match_features(source: Tensor, target: Tensor, *, mutual: bool = True) -> Ma
     )
 
 
-def strongest_spread(
-    matches: Matches, grid: tuple[int, int], *, cells: int
-) -> Matches:
+def strongest_spread(matches: Matches, grid: tuple[int, int], *, cells: int) -> Matches:
     """Choose the most similar pair of each cell of the first image, to draw.
 
     Args:
@@ -79,9 +78,7 @@ def strongest_spread(
         grid: Rows and columns of patches of the first image.
         cells: The image is cut into so many cells along either side.
     """
-    row, column = (
-        matches.source[:, axis] * cells // grid[axis] for axis in (0, 1)
-    )
+    row, column = (matches.source[:, axis] * cells // grid[axis] for axis in (0, 1))
     order = np.argsort(-matches.similarity, kind='stable')
     _, first = np.unique((row * cells + column)[order], return_index=True)
     return matches[order[first]]

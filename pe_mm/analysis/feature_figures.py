@@ -1,14 +1,21 @@
 """Figures of features: principal components as colours, and pairs of alike patches."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .correspondences import Matches
 from .feature_pca import FeatureColors, lch_colors
-from .figures import MAX_COLUMNS, WIDTH, new_figure, show_picture, spread_layers
+from .figures import (
+    MAX_COLUMNS,
+    WIDTH,
+    new_figure,
+    show_picture,
+    spread_layers,
+    title_columns,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -32,7 +39,8 @@ def draw_feature_colors(
     cell = WIDTH / (len(shown) + 1)
     heights = [cell * p.shape[0] / p.shape[1] for p in pictures]
     figure = new_figure(sum(heights) + 1.5)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[sum(heights) + 0.5, 0.75])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[sum(heights) + 0.5, 0.75])
+    top, bottom = parts
     panels = top.subplots(
         len(pictures), len(shown) + 1, squeeze=False, height_ratios=heights
     )
@@ -40,9 +48,8 @@ def draw_feature_colors(
         show_picture(line[0], picture)
         for axes, position in zip(line[1:], shown, strict=True):
             show_picture(axes, row[position], interpolation='nearest')
-    titles = ['image', *(f'layer {layers[position]}' for position in shown)]
-    for axes, title in zip(panels[0], titles, strict=True):
-        axes.set_title(title, fontsize='medium')
+    titles = (f'layer {layers[position]}' for position in shown)
+    title_columns(panels, ['image', *titles])
     _draw_key(bottom, colors)
     shared = len({id(basis) for basis in colors.bases}) == 1
     basis = 'one basis for all images and layers' if shared else 'a basis per layer'
@@ -86,14 +93,15 @@ def draw_matches(
             (matches.source, matches.target), grids, sizes, (0, offset), strict=True
         )
     ]
-    lines = np.stack(ends, axis=1)
+    lines = list(np.stack(ends, axis=1))
     under = LineCollection(lines, colors='black', linewidths=2.4, alpha=0.6)
     over = LineCollection(lines, array=matches.similarity, cmap='viridis')
     for collection in (under, over):
         axes.add_collection(collection)
     for points in ends:
         axes.scatter(
-            *points.T,
+            points[:, 0],
+            points[:, 1],
             c=matches.similarity,
             cmap='viridis',
             edgecolors='black',

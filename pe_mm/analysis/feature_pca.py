@@ -70,7 +70,9 @@ class FeaturePca:
 
     def project(self, map_: Tensor) -> NDArray[np.float32]:
         """Return (rows, columns, 3) scores, scaled to 0..1, of a (C, rows, columns)."""
-        scores = (map_.detach().permute(1, 2, 0).double() - self.mean) @ self.components.T
+        scores = (
+            map_.detach().permute(1, 2, 0).double() - self.mean
+        ) @ self.components.T
         scaled = (scores - self.low) / (self.high - self.low).clamp(min=1e-12)
         return scaled.clamp(0, 1).float().cpu().numpy()
 
@@ -167,7 +169,9 @@ def foreground_masks(maps: Sequence[Tensor]) -> list[NDArray[np.bool_]]:
     """
     everywhere = [np.ones(map_.shape[-2:], np.bool_) for map_ in maps]
     pca = FeaturePca.fit(_tokens(maps, everywhere))
-    scores = [np.rint(255 * pca.project(map_)[..., 0]).astype(np.uint8) for map_ in maps]
+    scores = [
+        np.rint(255 * pca.project(map_)[..., 0]).astype(np.uint8) for map_ in maps
+    ]
     all_scores = np.concatenate([image.ravel() for image in scores])
     limit, _ = cv2.threshold(all_scores, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     high = [image > limit for image in scores]

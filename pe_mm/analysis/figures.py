@@ -70,3 +70,27 @@ def show_picture(axes: 'Axes', picture: Any, **options: Any) -> Any:
 def extent_of(grid: tuple[int, ...]) -> tuple[float, float, float, float]:
     """Return the extent that lays a picture over a map of rows and columns."""
     return (-0.5, grid[1] - 0.5, grid[0] - 0.5, -0.5)
+
+
+def title_columns(panels: Any, titles: Sequence[str]) -> None:
+    """Write titles over the first row of an array of axes."""
+    for axes, title in zip(panels[0], titles, strict=True):
+        axes.set_title(title, fontsize='medium')
+
+
+def mark_patches(
+    panels: Sequence['Axes'], places: Any, marker: str, color: str, *, size: int = 9
+) -> None:
+    """Frame patches, (row, column) each, in a colour that white sets off."""
+    rows, columns = np.reshape(places, (-1, 2)).T
+    for axes in panels:
+        for edge, width in (('w', 3.5), (color, 1.8)):
+            axes.plot(
+                columns,
+                rows,
+                marker,
+                markersize=size,
+                color='none',
+                mec=edge,
+                mew=width,
+            )

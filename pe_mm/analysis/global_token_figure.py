@@ -14,13 +14,14 @@ from .figures import (
     ORANGE,
     WIDTH,
     extent_of,
+    mark_patches,
     new_figure,
     show_picture,
+    title_columns,
 )
 from .global_tokens import GlobalTokens, first_layer
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 _MAX_IMAGES = 3
@@ -38,7 +39,7 @@ _IMAGE_LINE: dict[str, Any] = {
 def draw_global_tokens(
     all_found: Sequence[GlobalTokens], pictures: Sequence[NDArray[np.uint8]]
 ) -> 'Figure':
-    """Draw both signs and the counts over the layers, and where the first images have them.
+    """Draw both signs and the counts over the layers, and places in some images.
 
     Args:
         all_found: What was found in each image, in the same layers.
@@ -50,7 +51,8 @@ def draw_global_tokens(
     cell = WIDTH / (len(shown) + 3.2)
     heights = [cell * f.norm.shape[1] / f.norm.shape[2] + 0.1 for f in found]
     figure = new_figure(2.8 + sum(heights) + 0.8)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.8, sum(heights) + 0.4])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[2.8, sum(heights) + 0.4])
+    top, bottom = parts
     _draw_layers(top, all_found)
     _draw_places(bottom, found, pictures, shown)
     figure.suptitle(f'Global tokens, {count_images(len(all_found))}')
@@ -93,7 +95,7 @@ def _draw_places(
     from matplotlib.colors import LogNorm
 
     layers = found[0].layers
-    strongest = [np.nanmax(f.attention, initial=0) for f in found]
+    strongest = [float(np.nanmax(f.attention, initial=0)) for f in found]
     colors = LogNorm(_LEAST, max(10.0, *strongest), clip=True)
     largest = max(found[0].min_norm, *(f.norm[-1].max() for f in found))
     panels = figure.subplots(len(found), len(shown) + 2, squeeze=False)
@@ -104,17 +106,15 @@ def _draw_places(
             attention = show_picture(
                 axes, image.attention[position], norm=colors, cmap='viridis'
             )
-            _mark(axes, image.by_attention[position], 'o', ORANGE)
-            _mark(line[0], image.by_attention[position], 'o', ORANGE)
+            places = np.argwhere(image.by_attention[position])
+            mark_patches([line[0], axes], places, 'o', ORANGE)
         norm = show_picture(
             line[-1], image.norm[-1], vmin=0, vmax=largest, cmap='cividis'
         )
-        for axes in (line[0], line[-1]):
-            _mark(axes, image.by_norm[-1], 's', BLUE)
+        places = np.argwhere(image.by_norm[-1])
+        mark_patches([line[0], line[-1]], places, 's', BLUE)
     names = [f'attention\nlayer {layers[position]}' for position in shown]
-    titles = ['image', *names, f'norm\nlayer {layers[-1]}']
-    for axes, title in zip(panels[0], titles, strict=True):
-        axes.set_title(title, fontsize='medium')
+    title_columns(panels, ['image', *names, f'norm\nlayer {layers[-1]}'])
     if attention is not None:
         label = 'attention (fair shares)'
         figure.colorbar(attention, ax=panels, label=label, aspect=20, pad=0.01)
@@ -133,11 +133,3 @@ def _layers_to_show(found: Sequence[GlobalTokens], whole: Sequence[int]) -> list
         return list(tail)
     # The first ones tell how they appear, the last one what becomes of them.
     return [*tail[: _MAX_LAYERS - 1], tail[-1]]
-
-
-def _mark(axes: 'Axes', mask: NDArray[np.bool_], marker: str, color: str) -> None:
-    rows, columns = np.nonzero(mask)
-    for edge, width in (('w', 3.5), (color, 1.8)):
-        axes.plot(
-            columns, rows, marker, markersize=9, color='none', mec=edge, mew=width
-        )

@@ -72,7 +72,7 @@ def find_global_tokens(
         min_norm: Norm, in medians, from which on it is.
 
     Raises:
-        ValueError: A limit is not above 1, or what ``visit_attention`` raises.
+        ValueError: A limit is not above 1, or what ``check_measurable`` raises.
     """
     for name, limit in (('min_attention', min_attention), ('min_norm', min_norm)):
         if not limit > 1:

@@ -66,9 +66,7 @@ def test_rows__times_values__are_the_blocks_output(case, limit, monkeypatch):
         if len(wanted) > 1:
             places = block.places.flatten()
             wanted = wanted.flatten(0, 1)[places.argsort()]
-        torch.testing.assert_close(
-            output, wanted.view_as(output), rtol=1e-5, atol=1e-5
-        )
+        torch.testing.assert_close(output, wanted.view_as(output), rtol=1e-5, atol=1e-5)
 
     visit_attention(encoder, image, compare)
     assert seen == list(range(6))
