@@ -10,6 +10,7 @@ from .correspondences import Matches
 from .feature_pca import FeatureColors, lch_colors
 from .figures import (
     MAX_COLUMNS,
+    MAX_ROWS,
     WIDTH,
     new_figure,
     show_picture,
@@ -18,6 +19,8 @@ from .figures import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure, SubFigure
 
 _GAP = 0.04  # Between two images, as a share of the first one's width.
@@ -28,7 +31,7 @@ def draw_feature_colors(
     pictures: Sequence[NDArray[np.uint8]],
     layers: Sequence[int],
 ) -> 'Figure':
-    """Draw feature pictures, a row per image and a column per layer.
+    """Draw feature pictures, a row per image, a column per layer; some of either.
 
     Args:
         colors: The feature pictures.
@@ -36,6 +39,7 @@ def draw_feature_colors(
         layers: 0-based block ids.
     """
     shown = spread_layers(layers, MAX_COLUMNS)
+    pictures = pictures[:MAX_ROWS]
     cell = WIDTH / (len(shown) + 1)
     heights = [cell * p.shape[0] / p.shape[1] for p in pictures]
     figure = new_figure(sum(heights) + 1.5)
@@ -44,7 +48,7 @@ def draw_feature_colors(
     panels = top.subplots(
         len(pictures), len(shown) + 1, squeeze=False, height_ratios=heights
     )
-    for line, picture, row in zip(panels, pictures, colors.colors, strict=True):
+    for line, picture, row in zip(panels, pictures, colors.colors, strict=False):
         show_picture(line[0], picture)
         for axes, position in zip(line[1:], shown, strict=True):
             show_picture(axes, row[position], interpolation='nearest')
@@ -72,14 +76,11 @@ def draw_matches(
         grids: Rows and columns of patches of both.
         title: What stands above.
     """
-    from matplotlib.collections import LineCollection
-
     sizes = [picture.shape[:2] for picture in pictures]
     offset = sizes[0][1] * (1 + _GAP)
     width, height = offset + sizes[1][1], max(size[0] for size in sizes)
     figure = new_figure(0.85 * WIDTH * height / width + 0.5)
     axes = figure.subplots()
-    # Over white, so that the smaller image ends where it ends.
     for picture, left in zip(pictures, (0.0, offset), strict=True):
         bottom, right = picture.shape[:2]
         # Pale, so that the lines stand out.
@@ -93,24 +94,35 @@ def draw_matches(
             (matches.source, matches.target), grids, sizes, (0, offset), strict=True
         )
     ]
+    colored = _draw_lines(axes, ends, matches.similarity)
+    figure.colorbar(colored, ax=axes, label='cosine similarity', aspect=25, pad=0.01)
+    axes.set_title(title)
+    return figure
+
+
+def _draw_lines(
+    axes: 'Axes', ends: Sequence[NDArray[np.float64]], values: NDArray[np.float32]
+) -> 'LineCollection':
+    """Draw lines between two times (M, 2) points x, y, coloured by M values."""
+    from matplotlib.collections import LineCollection
+
     lines = list(np.stack(ends, axis=1))
-    under = LineCollection(lines, colors='black', linewidths=2.4, alpha=0.6)
-    over = LineCollection(lines, array=matches.similarity, cmap='viridis')
-    for collection in (under, over):
-        axes.add_collection(collection)
+    colored = LineCollection(lines, array=values, cmap='viridis')
+    axes.add_collection(
+        LineCollection(lines, colors='black', linewidths=2.4, alpha=0.6)
+    )
+    axes.add_collection(colored)
     for points in ends:
         axes.scatter(
             points[:, 0],
             points[:, 1],
-            c=matches.similarity,
+            c=values,
             cmap='viridis',
             edgecolors='black',
             s=22,
             zorder=3,
         )
-    figure.colorbar(over, ax=axes, label='cosine similarity', aspect=25, pad=0.01)
-    axes.set_title(title)
-    return figure
+    return colored
 
 
 def _draw_key(figure: 'SubFigure', colors: FeatureColors) -> None:

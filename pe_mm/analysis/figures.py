@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 WIDTH = 9.0  # Inches; with DPI the 900 pixels that a README shows.
 DPI = 100
 MAX_COLUMNS = 6
+MAX_ROWS = 8
 
 # Colours that colour-blind people tell apart (Okabe and Ito, 2008).
-BLUE, ORANGE, GREEN, GREY = '#0072b2', '#d55e00', '#009e73', '#999999'
+BLUE, ORANGE, GREY = '#0072b2', '#d55e00', '#999999'
 
 
 def new_figure(height: float) -> 'Figure':

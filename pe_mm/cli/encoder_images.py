@@ -74,6 +74,8 @@ def load(
         OSError: An image or the folder of the results is missing or cannot be used.
         ValueError: The encoder, the layers, the device or an image is not right.
     """
+    import matplotlib  # noqa: F401  (an extra: said before the work if it is missing)
+
     from pe_mm.analysis.images import read_pictures
     from pe_mm.engine.encoder_loading import load_encoder
     from pe_mm.layers import parse_layers

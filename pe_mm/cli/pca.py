@@ -5,7 +5,8 @@ become lightness, chroma and hue. Equal colours mean alike features: in all imag
 layers, or with --basis layer in all images of a layer.
 
 What is written to the folder --out:
-  pca.png   a row per image, a column per layer (six of them where there are more)
+  pca.png   a row for each of the first 8 images, a column for each of 6 layers, spread
+            over the chosen ones where those are more
   pca.npz   NAME.LAYER: (rows, columns, 3) components, scaled to 0..1 (--arrays)
 """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import LogNorm
 from PIL import Image
 from planted_encoder import (
@@ -154,6 +155,13 @@ def test_draw_feature_colors__panels__are_the_colours():
     colors = color_features([encoder(image)])
     figure = draw_feature_colors(colors, [PICTURE], range(6))
     np.testing.assert_array_equal(shown(figure, 'layer 4'), colors.colors[0][4])
+
+
+def test_draw_feature_colors__many_images_and_layers__draws_some_of_either():
+    maps = [[torch.randn(1, 8, 2, 3) for _ in range(9)] for _ in range(10)]
+    figure = draw_feature_colors(color_features(maps), [PICTURE] * 10, range(9))
+    assert titles(figure)[1:] == [f'layer {layer}' for layer in (0, 2, 3, 5, 6, 8)]
+    assert sum(bool(a.get_images()) for a in figure.axes) == 8 * 7 + 3
 
 
 def test_draw_matches__lines__end_in_the_middle_of_patches():
