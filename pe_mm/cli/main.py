@@ -19,6 +19,10 @@ COMMANDS = {
     'predict': 'pe_mm.cli.predict',
     'report': 'pe_mm.cli.report',
     'track': 'pe_mm.cli.track',
+    'attention': 'pe_mm.cli.attention',
+    'global-tokens': 'pe_mm.cli.global_tokens',
+    'pca': 'pe_mm.cli.pca',
+    'match': 'pe_mm.cli.match',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'
