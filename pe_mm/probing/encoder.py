@@ -1,0 +1,152 @@
+"""A frozen encoder as a sweep sees it: images to the maps of all layers, and names."""
+
+import hashlib
+import json
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pe_mm.backbones import TimmEncoder
+
+PE_MEAN_STD = 127.5
+
+# What changes features beside the weights, in the encoders that have it.
+_SETTINGS = (
+    'patch_size',
+    'window_size',
+    'rope_reference_size',
+    'position_embedding',
+    'apply_final_norm',
+    'model_name',
+)
+DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
+
+
+class FrozenEncoder:
+    """An encoder in eval mode whose maps are rounded to half precision.
+
+    They are rounded whether they are stored or not, so that both give the same numbers.
+
+    Args:
+        module: ``PerceptionEncoder`` or ``TimmEncoder``; its ``out_indices`` are the
+            layers.
+        label: What figures and tables call it.
+        weights: SHA-256 of the file of the weights, None for random ones.
+        dtype: 'float16', or 'bfloat16' for values beyond 65504.
+
+    Attributes:
+        layers: Block ids of the maps.
+        num_layers: Blocks of the whole encoder.
+        channels: Of every map.
+        patch_size: In pixels.
+        variant: What was built, for rows of results.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        label: str,
+        weights: str | None = None,
+        dtype: str = 'float16',
+    ) -> None:
+        self.module = module.eval().requires_grad_(False)
+        self.label = label
+        self.weights = weights
+        self.dtype = dtype
+        self.layers: tuple[int, ...] = module.out_indices
+        self.channels: int = module.embed_dims
+        self.patch_size: int = module.patch_size
+        is_timm = isinstance(module, TimmEncoder)
+        self.num_layers: int = module.depth if is_timm else module.variant.depth
+        self.variant = _describe(module)
+        mean, std = (module.mean, module.std) if is_timm else ((PE_MEAN_STD,) * 3,) * 2
+        self.device = next(module.parameters()).device
+        self._mean, self._std = (
+            torch.tensor(values, device=self.device).view(3, 1, 1)
+            for values in (mean, std)
+        )
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> dict[int, Tensor]:
+        """Return the maps of all layers.
+
+        Args:
+            images: (B, 3, H, W), RGB, 0-255.
+
+        Returns:
+            Layer -> (B, C, h, w), in half precision.
+
+        Raises:
+            ValueError: A value is too large for the precision, or not finite.
+        """
+        images = (images.to(self.device).float() - self._mean) / self._std
+        maps = self.module(images)
+        halves = {}
+        for layer, map_ in zip(self.layers, maps, strict=True):
+            halves[layer] = map_.to(DTYPES[self.dtype])
+            if not halves[layer].isfinite().all():
+                raise ValueError(_not_finite(layer, map_, self.dtype))
+        return halves
+
+    def tokens(self, height: int, width: int) -> tuple[int, int]:
+        """Return (height, width) of the maps of an image."""
+        return -(-height // self.patch_size), -(-width // self.patch_size)
+
+    def fingerprints(self) -> dict[int, str]:
+        """Return a hash per layer, of all that its features depend on.
+
+        Blocks above a layer are left out: how many are built changes nothing.
+        """
+        state = self.module.state_dict()
+        below = hashlib.sha256(json.dumps(self.variant, sort_keys=True).encode())
+        blocks: dict[int, list[str]] = {layer: [] for layer in range(self.num_layers)}
+        for name in sorted(state):
+            block = _block_of(name)
+            if block is None:
+                _add(below, name, state[name])
+            else:
+                blocks[block].append(name)
+        found = {}
+        windowed = getattr(self.module, 'windowed', ())
+        for layer, names in blocks.items():
+            below.update(repr(windowed[layer : layer + 1]).encode())
+            for name in names:
+                _add(below, name, state[name])
+            found[layer] = below.hexdigest()
+        return {layer: found[layer] for layer in self.layers}
+
+
+def _describe(module: nn.Module) -> dict[str, Any]:
+    variant = getattr(module, 'variant', None)
+    settings: dict[str, Any] = (
+        asdict(variant)
+        if is_dataclass(variant) and not isinstance(variant, type)
+        else {}
+    )
+    settings |= {
+        name: getattr(module, name) for name in _SETTINGS if hasattr(module, name)
+    }
+    described: dict[str, Any] = json.loads(json.dumps(settings))
+    return described
+
+
+def _block_of(name: str) -> int | None:
+    parts = name.split('.')
+    return int(parts[parts.index('blocks') + 1]) if 'blocks' in parts else None
+
+
+def _add(digest: Any, name: str, tensor: Tensor) -> None:
+    digest.update(name.encode())
+    digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+
+
+def _not_finite(layer: int, map_: Tensor, dtype: str) -> str:
+    if not map_.isfinite().all():
+        return f'the features of layer {layer} are not finite; are these the weights?'
+    return (
+        f'features of layer {layer} reach {map_.abs().max():.3g}, more than {dtype} '
+        'holds; use --feature-dtype bfloat16'
+    )
