@@ -11,7 +11,13 @@ from pe_mm.checkpoints.mmengine_loading import pretrained_cfg
 from pe_mm.layers import resolve_layers
 
 from .image_check import check_image
-from .timm_models import build_model, check_complete, load_model, only_size
+from .timm_models import (
+    build_model,
+    check_complete,
+    hub_address,
+    load_model,
+    only_size,
+)
 
 
 @MODELS.register_module()
@@ -38,8 +44,8 @@ class TimmEncoder(BaseModule):
         model_args: What else ``timm.create_model`` takes, such as ``img_size`` or
             ``drop_path_rate``.
         init_cfg: mmengine's initialisation config; ``dict(type='Pretrained',
-            checkpoint=FILE)`` for a file of weights that timm can read for this model.
-            Other parameters start as timm does.
+            checkpoint=FILE)`` for a file of weights, or an ``hf://`` address, that timm
+            can read for this model. Without, parameters start as timm does.
 
     Attributes:
         model_name: timm's name, with the tag of the weights.
@@ -74,11 +80,12 @@ class TimmEncoder(BaseModule):
                 'pretrained=True and init_cfg both say where weights come from; pass '
                 'one'
             )
-        if pretrained:
-            init_cfg = {'type': 'Pretrained', 'checkpoint': f'timm://{model_name}'}
         super().__init__(init_cfg)
         self._model_args = model_args or {}
         self.model = build_model(model_name, self._model_args)
+        if pretrained:
+            address = hub_address(model_name, self.model)
+            self.init_cfg = {'type': 'Pretrained', 'checkpoint': address}
         facts = self.model.pretrained_cfg
         tag = f'.{facts["tag"]}' if facts.get('tag') else ''
         self.model_name = f'{model_name.split(".")[0]}{tag}'

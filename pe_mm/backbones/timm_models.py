@@ -1,7 +1,6 @@
 """Building timm's plain vision transformers, and reading their weights."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import timm
@@ -9,6 +8,8 @@ import torch
 from timm.models import load_pretrained
 
 from pe_mm.checkpoints.errors import CheckpointError, listing
+from pe_mm.checkpoints.layouts import unwrap
+from pe_mm.checkpoints.reading import read_checkpoint
 from pe_mm.variants import VARIANTS
 
 # What timm's ViT and Eva take so that images may have any size; others do not.
@@ -74,8 +75,24 @@ def only_size(model: Any) -> tuple[int, int] | None:
     return None if size is None or getattr(model, 'dynamic_img_size', False) else size
 
 
+def hub_address(name: str, model: Any) -> str:
+    """Return where timm's weights of a model are.
+
+    Raises:
+        ValueError: It has none there.
+    """
+    facts = model.pretrained_cfg
+    if not facts.get('hf_hub_id'):
+        raise ValueError(
+            f'timm has no weights of {name} on the Hugging Face hub; pass '
+            "init_cfg=dict(type='Pretrained', checkpoint=FILE)"
+        )
+    file = facts.get('hf_hub_filename') or 'model.safetensors'
+    return f'hf://{facts["hf_hub_id"]}/{file}'
+
+
 def load_model(name: str, checkpoint: str, model_args: dict[str, Any]) -> Any:
-    """Build the whole model with weights of a file, or of timm (``timm://NAME``).
+    """Build the whole model with weights of a file or an ``hf://`` address.
 
     Parameters that the weights lack are NaN; ``check_complete`` tells them.
 
@@ -84,11 +101,8 @@ def load_model(name: str, checkpoint: str, model_args: dict[str, Any]) -> Any:
     """
     with torch.random.fork_rng(devices=()):
         model = build_model(name, model_args)
-    facts = dict(model.pretrained_cfg)
-    if not checkpoint.startswith('timm://'):
-        if not Path(checkpoint).is_file():
-            raise CheckpointError(f'{checkpoint} does not exist; it should be a file')
-        facts['file'] = checkpoint
+    tensors = dict(unwrap(read_checkpoint(checkpoint)))
+    facts = {**model.pretrained_cfg, 'state_dict': tensors}
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(torch.nan)

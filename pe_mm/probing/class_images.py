@@ -75,7 +75,7 @@ class FolderImages:
 
 
 class LargestObjects:
-    """The largest object of every picture, cut out as a square with a margin.
+    """The largest object of every picture that has one, cut out with a margin.
 
     Args:
         cfg: The dataloader of a config of mmdet.
@@ -85,16 +85,19 @@ class LargestObjects:
 
     def __init__(self, cfg: Mapping[str, Any], *, side: int, limit: int | None) -> None:
         self.side = side
-        self._scenes = ConfigImages(cfg, scope='mmdet', side=0, limit=limit)
+        self._scenes = ConfigImages(cfg, scope='mmdet', side=None, limit=None)
+        infos = map(self._scenes.dataset.get_data_info, range(len(self._scenes)))
+        filled = [n for n, info in enumerate(infos) if _has_object(info)]
+        self._numbers = [filled[n] for n in spread(len(filled), limit)]
         self.classes = list(self._scenes.metainfo['classes'])
 
     def __len__(self) -> int:
         """Count the pictures."""
-        return len(self._scenes)
+        return len(self._numbers)
 
     def __getitem__(self, index: int) -> Sample:
         """Load a picture, cut the object out, and return its class id."""
-        scene = self._scenes[index]
+        scene = self._scenes[self._numbers[index]]
         instances = scene.truth.gt_instances
         boxes = instances.bboxes.tensor
         largest = int(((boxes[:, 2:] - boxes[:, :2]).prod(1)).argmax())
@@ -109,5 +112,9 @@ class LargestObjects:
 
     def fingerprint(self) -> str:
         """Return a hash of the pictures and of the size."""
-        facts = [self._scenes.fingerprint(), 'largest', _MARGIN, self.side]
+        facts = [self._scenes.fingerprint(), self._numbers, _MARGIN, self.side]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _has_object(info: Mapping[str, Any]) -> bool:
+    return any(not instance['ignore_flag'] for instance in info['instances'])

@@ -18,7 +18,7 @@ TEMPERATURE = 0.07
 
 
 class _Classification:
-    """What both ways of classifying share: images, classes, and the share that is right.
+    """What both ways of classifying share: images, classes and their metric.
 
     Args:
         train: Images to learn from, with class ids.
@@ -82,9 +82,7 @@ class KNNTask(_Classification):
         """Build a classifier that has seen nothing."""
         return NearestNeighbours(len(self.train), channels, self.num_classes)
 
-    def loss(
-        self, probe: Any, features: Tensor, truths: Mapping[str, Tensor]
-    ) -> None:
+    def loss(self, probe: Any, features: Tensor, truths: Mapping[str, Tensor]) -> None:
         """Remember the images of a batch."""
         probe.embeddings[truths['index']] = embed(features).half()
         probe.classes[truths['index']] = truths['class']

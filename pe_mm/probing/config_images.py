@@ -37,12 +37,12 @@ class ConfigImages:
     Args:
         cfg: The config's dataloader.
         scope: 'mmseg' or 'mmdet'.
-        side: Of the square, in pixels.
+        side: Of the square, in pixels; None to leave images as they are.
         limit: How many images to take, evenly spaced over all; None for all.
     """
 
     def __init__(
-        self, cfg: Mapping[str, Any], *, scope: str, side: int, limit: int | None
+        self, cfg: Mapping[str, Any], *, scope: str, side: int | None, limit: int | None
     ) -> None:
         settings = dict(cfg['dataset'])
         while 'dataset' in settings:
@@ -65,8 +65,10 @@ class ConfigImages:
         """Load one image and what is known about it."""
         with DefaultScope.overwrite_default_scope(self._scope):
             item = self.dataset[self._numbers[index]]
-        rgb = item['inputs'].flip(0)
-        return Sample(index, to_square(rgb, self.side), item['data_samples'])
+        image = item['inputs'].flip(0)
+        if self.side is not None:
+            image = to_square(image, self.side)
+        return Sample(index, image, item['data_samples'])
 
     def fingerprint(self) -> str:
         """Return a hash of the files' names, sizes and times, of how they are read."""
@@ -113,7 +115,7 @@ def load_data_config(
 
 
 def load_splits(
-    cfg: Config, scope: str, side: int, limits: tuple[int | None, int | None]
+    cfg: Config, scope: str, side: int | None, limits: tuple[int | None, int | None]
 ) -> tuple[ConfigImages, ConfigImages]:
     """Return the images of a config to learn from, and those to measure on."""
     train, val = (

@@ -19,7 +19,6 @@ CHANNELS = 64
 # More boxes than any image of COCO has.
 MAX_BOXES = 128
 _MAX_DETECTIONS = 100
-_SMALLEST_PATCH = 2
 
 
 class DetectionProbe(nn.Module):
@@ -31,10 +30,10 @@ class DetectionProbe(nn.Module):
     Args:
         channels: Of the features.
         num_classes: Of the objects.
-        patch_size: Pixels of a token.
+        stride: Pixels between two locations, half a token.
     """
 
-    def __init__(self, channels: int, *, num_classes: int, patch_size: int) -> None:
+    def __init__(self, channels: int, *, num_classes: int, stride: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)
         self.upsample = nn.ConvTranspose2d(channels, CHANNELS, 2, stride=2)
@@ -43,7 +42,7 @@ class DetectionProbe(nn.Module):
             CHANNELS,
             feat_channels=CHANNELS,
             stacked_convs=1,
-            strides=[patch_size // 2],
+            strides=[stride],
             regress_ranges=((-1, float('inf')),),
             center_sampling=True,
             norm_on_bbox=True,
@@ -80,7 +79,7 @@ class DetectionTask:
         limits: Most images for training and for measuring; None for all.
 
     Raises:
-        ValueError: The evaluator is no CocoMetric, or the patch is odd and too small.
+        ValueError: The evaluator is no CocoMetric.
     """
 
     name = 'detection'
@@ -99,12 +98,17 @@ class DetectionTask:
         budget: Budget,
         limits: tuple[int | None, int | None] = (None, None),
     ) -> None:
+        if cfg.val_evaluator.type != 'CocoMetric':
+            raise ValueError(
+                f'the detection probe is measured by a CocoMetric, {config} has '
+                f'{cfg.val_evaluator.type} as its val_evaluator'
+            )
         self.config = config
         self.budget = budget
         self.train, self.val = load_splits(cfg, self.scope, side, limits)
         self.resolution = (side, side)
         self.num_classes = len(self.val.metainfo['classes'])
-        self._patch_size = patch_size
+        self._stride = patch_size // 2
         self._evaluator = cfg.val_evaluator
         self.protocol: dict[str, Any] = {
             **asdict(budget),
@@ -138,7 +142,7 @@ class DetectionTask:
     def build_probe(self, channels: int) -> nn.Module:
         """Build a detection probe."""
         return DetectionProbe(
-            channels, num_classes=self.num_classes, patch_size=self._patch_size
+            channels, num_classes=self.num_classes, stride=self._stride
         )
 
     def loss(
@@ -146,7 +150,9 @@ class DetectionTask:
     ) -> Tensor:
         """Return the sum of FCOS's losses."""
         instances = [
-            InstanceData(bboxes=boxes[classes >= 0], labels=classes[classes >= 0].long())
+            InstanceData(
+                bboxes=boxes[classes >= 0], labels=classes[classes >= 0].long()
+            )
             for boxes, classes in zip(truths['boxes'], truths['classes'], strict=True)
         ]
         metas = [{'img_shape': self.resolution}] * len(instances)

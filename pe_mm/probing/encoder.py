@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pe_mm.backbones import TimmEncoder
-
-PE_MEAN_STD = 127.5
+from pe_mm.engine.encoder_loading import LoadedEncoder
 
 # What changes features beside the weights, in the encoders that have it.
 _SETTINGS = (
@@ -30,10 +29,8 @@ class FrozenEncoder:
     They are rounded whether they are stored or not, so that both give the same numbers.
 
     Args:
-        module: ``PerceptionEncoder`` or ``TimmEncoder``; its ``out_indices`` are the
-            layers.
-        label: What figures and tables call it.
-        weights: SHA-256 of the file of the weights, None for random ones.
+        loaded: The layers are its encoder's ``out_indices``.
+        label: What figures and tables call it; None for its own name.
         dtype: 'float16', or 'bfloat16' for values beyond 65504.
 
     Attributes:
@@ -41,33 +38,31 @@ class FrozenEncoder:
         num_layers: Blocks of the whole encoder.
         channels: Of every map.
         patch_size: In pixels.
+        weights: SHA-256 of the file of the weights, None for random ones.
         variant: What was built, for rows of results.
     """
 
     def __init__(
-        self,
-        module: Any,
-        *,
-        label: str,
-        weights: str | None = None,
-        dtype: str = 'float16',
+        self, loaded: LoadedEncoder, *, label: str | None = None, dtype: str = 'float16'
     ) -> None:
-        self.module = module.eval().requires_grad_(False)
-        self.label = label
-        self.weights = weights
+        self._loaded = loaded
+        self.module = loaded.encoder.eval().requires_grad_(False)
+        self.label = label or loaded.label
         self.dtype = dtype
-        self.layers: tuple[int, ...] = module.out_indices
-        self.channels: int = module.embed_dims
-        self.patch_size: int = module.patch_size
-        is_timm = isinstance(module, TimmEncoder)
-        self.num_layers: int = module.depth if is_timm else module.variant.depth
-        self.variant = _describe(module)
-        mean, std = (module.mean, module.std) if is_timm else ((PE_MEAN_STD,) * 3,) * 2
-        self.device = next(module.parameters()).device
-        self._mean, self._std = (
-            torch.tensor(values, device=self.device).view(3, 1, 1)
-            for values in (mean, std)
+        self.layers: tuple[int, ...] = self.module.out_indices
+        self.channels: int = self.module.embed_dims
+        self.patch_size: int = self.module.patch_size
+        self.device = next(self.module.parameters()).device
+        self.num_layers: int = (
+            self.module.depth
+            if isinstance(self.module, TimmEncoder)
+            else self.module.variant.depth
         )
+        self.variant = _describe(self.module)
+        is_random = loaded.weights == 'random'
+        self.weights = None if is_random else loaded.weights_hash
+        if is_random:
+            self.variant['weights'] = f'random, {loaded.weights_hash}'
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> dict[int, Tensor]:
@@ -82,8 +77,7 @@ class FrozenEncoder:
         Raises:
             ValueError: A value is too large for the precision, or not finite.
         """
-        images = (images.to(self.device).float() - self._mean) / self._std
-        maps = self.module(images)
+        maps = self.module(self._loaded.normalize(images))
         halves = {}
         for layer, map_ in zip(self.layers, maps, strict=True):
             halves[layer] = map_.to(DTYPES[self.dtype])
@@ -101,7 +95,9 @@ class FrozenEncoder:
         Blocks above a layer are left out: how many are built changes nothing.
         """
         state = self.module.state_dict()
-        below = hashlib.sha256(json.dumps(self.variant, sort_keys=True).encode())
+        images = [self._loaded.mean, self._loaded.std, self._loaded.bgr]
+        facts = [self.variant, images]
+        below = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         blocks: dict[int, list[str]] = {layer: [] for layer in range(self.num_layers)}
         for name in sorted(state):
             block = _block_of(name)

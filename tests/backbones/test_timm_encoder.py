@@ -147,7 +147,7 @@ def test_init_weights__wrong_file__is_a_checkpoint_error(tmp_path) -> None:
     torch.save({'a': torch.zeros(1)}, tmp_path / 'w.pth')
     for name, message in (
         ('w.pth', 'does not fit timm model .*blocks.0'),
-        ('none', 'not exist'),
+        ('none', 'no checkpoint'),
     ):
         cfg = dict(type='Pretrained', checkpoint=str(tmp_path / name))
         encoder = TimmEncoder(CLIP, init_cfg=cfg, model_args=SMALL)
