@@ -44,7 +44,8 @@ class ResultRow:
         seed: What the probe's initialisation and the order of its data came from; None
             where nothing is random, as in zero-shot tracking.
         protocol: Name -> value of all else that fixes the number: probe, iterations,
-            batch, learning rate, head, augmentation, evaluation.
+            batch, learning rate, head, augmentation, evaluation. Not what follows from
+            an encoder's patch size, such as a crop in pixels: that is the resolution.
         resolution: (height, width) in pixels of what the encoder sees.
         tokens: (height, width) of the map that the probe reads.
         versions: Package -> version.
