@@ -139,7 +139,7 @@ def mean_regret(curves: Sequence[Curve]) -> Curve | None:
     if not values:
         return None
     head = curves[0]
-    return Curve(head.encoder, OVERALL, 'mean regret', False, head.num_layers, values)
+    return Curve(head.encoder, OVERALL, 'regret', False, head.num_layers, values)
 
 
 def _regret(curves: Sequence[Curve], layer: int, seed: int | None) -> float:
@@ -198,20 +198,24 @@ def _choose_several(
 
 def _notes(curves: Sequence[Curve]) -> list[str]:
     """Say what is missing from the curves of an encoder."""
-    notes = []
+    found: dict[str, list[str]] = {}
     for curve in curves:
-        name = f'{curve.task} ({curve.metric})'
         absent = [n for n in range(curve.num_layers) if n not in curve.values]
         broken = [layer for layer in curve.values if layer not in curve.layers]
-        partial = [n for n, found in curve.values.items() if found.keys() < curve.seeds]
-        if absent:
-            notes.append(f'{name}: not measured: layers {list_layers(absent)}')
-        if broken:
-            notes.append(f'{name}: no finite number: layers {list_layers(broken)}')
-        if partial:
-            notes.append(f'{name}: some seeds are missing: {list_layers(partial)}')
-        if curve.is_random and len(curve.seeds) == 1:
-            notes.append(
-                f'{name}: one seed, so the uncertainty is unknown; run at least three'
+        partial = [
+            n for n, values in curve.values.items() if len(values) < len(curve.seeds)
+        ]
+        texts = [
+            f'{text}: layers {list_layers(layers)}'
+            for text, layers in (
+                ('not measured', absent),
+                ('no finite number', broken),
+                ('not with every seed', partial),
             )
-    return notes
+            if layers
+        ]
+        if curve.is_random and len(curve.seeds) == 1:
+            texts.append('one seed, so the uncertainty is unknown; run at least three')
+        for text in texts:
+            found.setdefault(text, []).append(f'{curve.task} ({curve.metric})')
+    return [f'{", ".join(names)}: {text}' for text, names in found.items()]

@@ -155,7 +155,7 @@ def test_recommend__layers_and_seeds_missing__are_noted_and_left_out():
     assert found.notes == (
         'segmentation (mIoU): not measured: layers 0',
         'segmentation (mIoU): no finite number: layers 2',
-        'segmentation (mIoU): some seeds are missing: 3',
+        'segmentation (mIoU): not with every seed: layers 3',
     )
 
 
