@@ -9,7 +9,8 @@ from typing import Any
 
 
 def _to_text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    # What is not printable, such as half a character, ends in no figure or page.
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise TypeError
     return value
 
@@ -75,7 +76,7 @@ def _to_variant(value: Any) -> dict[str, Any] | str:
 
 _FACTS = (_to_facts, 'names with values that JSON can hold')
 _SIZE = (_to_size, '(height, width)')
-_TEXT = (_to_text, 'a text')
+_TEXT = (_to_text, 'a text of printable characters')
 FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     'task': _TEXT,
     'metric': _TEXT,

@@ -175,6 +175,8 @@ def test_read_rows__no_file__is_said(path):
     ('changes', 'message'),
     [
         ({'task': ' '}, 'task must be a text'),
+        ({'encoder': 'two\nlines'}, 'encoder must be a text of printable characters'),
+        ({'encoder': 'half \ud83d'}, 'encoder must be a text of printable characters'),
         ({'value': True}, 'value must be a number, got True'),
         ({'value': '0.5'}, "value must be a number, got '0.5'"),
         ({'higher_is_better': 1}, 'higher_is_better must be true or false, got 1'),
