@@ -101,8 +101,9 @@ def table(
     """
 
     def cell(content: Child) -> ET.Element:
-        is_cell = not isinstance(content, str) and content.tag == 'td'
-        return content if is_cell else element('td', content)  # type: ignore[return-value]
+        if isinstance(content, ET.Element) and content.tag == 'td':
+            return content
+        return element('td', content)
 
     lines = [
         element('tr', element('th', first, scope='row'), *map(cell, rest))

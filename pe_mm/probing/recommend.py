@@ -121,8 +121,9 @@ def mean_regret(curves: Sequence[Curve]) -> Curve | None:
     The regret of a layer on a task is its distance from the task's best layer over the
     distance between the best and the worst layer, by the means over the seeds: 0 for
     the best, 1 for the worst, whatever the metric's unit. It is averaged over the
-    metrics of a task and then over the tasks, of the layers and, per layer, of the
-    seeds that all tasks have. A task in which nothing is random counts for every seed.
+    metrics of a task and then over the tasks. Only layers that all tasks have count,
+    and of a layer the seeds that all tasks have; a task in which nothing is random
+    counts for every seed.
 
     Returns:
         A curve of the mean regret, None if the tasks share no layer or no seed.

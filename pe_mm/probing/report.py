@@ -75,8 +75,8 @@ def _summary(rows: Sequence[ResultRow], curves: Sequence[Curve]) -> str:
     encoders = ', '.join(dict.fromkeys(curve.encoder for curve in curves))
     tasks = ', '.join(dict.fromkeys(curve.task for curve in curves))
     return (
-        f'Every layer of a frozen encoder, measured with a light probe: {encoders} on '
-        f'{tasks}; {len({row.key for row in rows})} numbers.'
+        f'What the layers of frozen encoders are good for: {encoders} on {tasks}; '
+        f'{len({row.key for row in rows})} numbers.'
     )
 
 
