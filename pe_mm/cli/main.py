@@ -17,6 +17,7 @@ COMMANDS = {
     'train': 'pe_mm.cli.train',
     'test': 'pe_mm.cli.test',
     'predict': 'pe_mm.cli.predict',
+    'sweep': 'pe_mm.cli.sweep',
     'report': 'pe_mm.cli.report',
 }
 

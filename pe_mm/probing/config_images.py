@@ -17,6 +17,7 @@ from pe_mm.engine import check_data, load_config
 from pe_mm.engine.launching import unknown_names_are_user_errors
 
 from .probe_task import Sample
+from .quiet import quiet
 
 _PACKERS: dict[str, dict[str, Any]] = {
     'mmseg': {'type': 'mmseg.PackSegInputs'},
@@ -51,7 +52,7 @@ class ConfigImages:
         self.side = side
         self._settings = settings
         in_scope = DefaultScope.overwrite_default_scope(scope)
-        with in_scope, unknown_names_are_user_errors():
+        with in_scope, unknown_names_are_user_errors(), quiet():
             self.dataset = DATASETS.build(settings)
         self.metainfo: dict[str, Any] = self.dataset.metainfo
         self._numbers = spread(len(self.dataset), limit)

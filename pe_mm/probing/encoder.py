@@ -89,6 +89,19 @@ class FrozenEncoder:
         """Return (height, width) of the maps of an image."""
         return -(-height // self.patch_size), -(-width // self.patch_size)
 
+    def check_size(self, side: int) -> None:
+        """Make sure that the encoder takes square images of a size.
+
+        Raises:
+            ValueError: It is one of timm's that take another size only.
+        """
+        only = getattr(self.module, 'image_size', None)
+        if only not in (None, (side, side)):
+            raise ValueError(
+                f'{self.label} takes images of {only[0]} x {only[1]} px only, not of '
+                f'{side}; use --tokens {only[0] // self.patch_size}'
+            )
+
     def fingerprints(self) -> dict[int, str]:
         """Return a hash per layer, of all that its features depend on.
 
