@@ -19,6 +19,7 @@ COMMANDS = {
     'predict': 'pe_mm.cli.predict',
     'sweep': 'pe_mm.cli.sweep',
     'report': 'pe_mm.cli.report',
+    'track': 'pe_mm.cli.track',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

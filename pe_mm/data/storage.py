@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -121,10 +122,19 @@ def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return cv2.imencode('.png', image)[1].tobytes()
 
 
-def write_indexed_png(path: Path, ids: NDArray[np.uint8]) -> None:
-    """Write ids as an indexed PNG with the colours that DAVIS uses."""
+def write_indexed_png(
+    path: Path, ids: NDArray[np.uint8], palette: Sequence[int] = ()
+) -> None:
+    """Write ids as an indexed PNG.
+
+    Args:
+        path: The file, which is written whole or not at all.
+        ids: (H, W).
+        palette: Red, green and blue of each id, one after the other; the colours that
+            DAVIS uses where there are none.
+    """
     picture = Image.fromarray(ids)
-    picture.putpalette(davis_palette().ravel().tolist())
+    picture.putpalette(list(palette) or davis_palette().ravel().tolist())
     buffer = BytesIO()
     picture.save(buffer, format='PNG')
     write_bytes(path, buffer.getvalue())
