@@ -56,6 +56,7 @@ class TimmEncoder(BaseModule):
         patch_size: Patch side in pixels, the stride of the maps.
         mean: Of the images, per channel on 0-255.
         std: Of the images, per channel on 0-255.
+        trained_size: Side in pixels of the images that it was trained on.
         image_size: The only (height, width) that it takes; None for any.
 
     Raises:
@@ -97,6 +98,7 @@ class TimmEncoder(BaseModule):
         self.mean, self.std = (
             tuple(255 * value for value in facts[key]) for key in ('mean', 'std')
         )
+        self.trained_size: int = facts['input_size'][-1]
         self.image_size = only_size(self.model)
         self._cut(self.model)
         self._frozen_parts: list[nn.Module] = []

@@ -10,6 +10,7 @@ its own, and all are trained from one forward pass per batch:
   knn, linear   20 nearest neighbours and a linear classifier, of the mean of the
                 patches; accuracy in percent. On configs of detection the largest
                 object of every image is cut out and classified.
+  tracking      zero-shot, with the settings 'pe' of pe-mm track; J&F in percent
 
 Images are resized to a square of --tokens patches, whatever their shape. A sweep that
 was interrupted, at any moment, continues when it is started again; rows that are there
@@ -97,7 +98,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar='TASK=PATH',
         help='config of the form of configs/_base_/datasets; for knn and linear also a '
-        'folder with train/CLASS and val/CLASS',
+        'folder with train/CLASS and val/CLASS; for tracking a folder of DAVIS-2017',
     )
     parser.add_argument(
         '--data-root',

@@ -64,6 +64,14 @@ class LoadedEncoder:
     weights: str
     weights_hash: str
 
+    @property
+    def trained_grid(self) -> int:
+        """Patches along a side of the images that the encoder was trained on."""
+        encoder = self.encoder
+        if isinstance(encoder, TimmEncoder):
+            return encoder.trained_size // encoder.patch_size
+        return encoder.variant.grid_size
+
     def normalize(self, images: Tensor) -> Tensor:
         """Turn pictures into the encoder's input, on the encoder's device.
 

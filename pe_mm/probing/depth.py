@@ -37,7 +37,7 @@ class DepthTask:
     """
 
     name = 'depth'
-    metric = 'rmse'
+    metric = 'RMSE'
     higher_is_better = False
     is_random = True
     scope = 'mmseg'
@@ -59,7 +59,7 @@ class DepthTask:
         self._evaluator = cfg.val_evaluator
         # The loss first learns the scale.
         self._warm_iters = (budget.iterations or 0) // 10
-        self.protocol: dict[str, Any] = {
+        self.protocol: Mapping[str, Any] = {
             **asdict(budget),
             'images': [len(self.train), len(self.val)],
             'probe': f'batch norm, 1x1 convolution, {NUM_BINS} linear bins',

@@ -83,7 +83,7 @@ class DetectionTask:
     """
 
     name = 'detection'
-    metric = 'AP'
+    metric = 'box AP'
     higher_is_better = True
     is_random = True
     scope = 'mmdet'
@@ -110,7 +110,7 @@ class DetectionTask:
         self.num_classes = len(self.val.metainfo['classes'])
         self._stride = patch_size // 2
         self._evaluator = cfg.val_evaluator
-        self.protocol: dict[str, Any] = {
+        self.protocol: Mapping[str, Any] = {
             **asdict(budget),
             'images': [len(self.train), len(self.val)],
             'probe': f'batch norm, 2x transposed convolution to {CHANNELS}, one '

@@ -34,6 +34,7 @@ class FrozenEncoder:
         dtype: 'float16', or 'bfloat16' for values beyond 65504.
 
     Attributes:
+        loaded: What it is made of.
         layers: Block ids of the maps.
         num_layers: Blocks of the whole encoder.
         channels: Of every map.
@@ -45,7 +46,7 @@ class FrozenEncoder:
     def __init__(
         self, loaded: LoadedEncoder, *, label: str | None = None, dtype: str = 'float16'
     ) -> None:
-        self._loaded = loaded
+        self.loaded = loaded
         self.module = loaded.encoder.eval().requires_grad_(False)
         self.label = label or loaded.label
         self.dtype = dtype
@@ -77,7 +78,7 @@ class FrozenEncoder:
         Raises:
             ValueError: A value is too large for the precision, or not finite.
         """
-        maps = self.module(self._loaded.normalize(images))
+        maps = self.module(self.loaded.normalize(images))
         halves = {}
         for layer, map_ in zip(self.layers, maps, strict=True):
             halves[layer] = map_.to(DTYPES[self.dtype])
@@ -108,7 +109,7 @@ class FrozenEncoder:
         Blocks above a layer are left out: how many are built changes nothing.
         """
         state = self.module.state_dict()
-        images = [self._loaded.mean, self._loaded.std, self._loaded.bgr]
+        images = [self.loaded.mean, self.loaded.std, self.loaded.bgr]
         facts = [self.variant, images]
         below = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         blocks: dict[int, list[str]] = {layer: [] for layer in range(self.num_layers)}

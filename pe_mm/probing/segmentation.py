@@ -57,7 +57,7 @@ class SegmentationTask:
         self.resolution = (side, side)
         self._grid = (side // 4, side // 4)
         self._evaluator = cfg.val_evaluator
-        self.protocol: dict[str, Any] = {
+        self.protocol: Mapping[str, Any] = {
             **asdict(budget),
             'images': [len(self.train), len(self.val)],
             'probe': 'batch norm, 1x1 convolution',

@@ -17,15 +17,18 @@ from .depth import DepthTask
 from .detection import DetectionTask
 from .probe_task import Budget, ProbeImages, ProbeTask, ZeroShotTask
 from .segmentation import SegmentationTask
+from .tracking import TrackingTask
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 
-DEMO_DATA = {
+# None: the demo scenes' own folder.
+DEMO_DATA: dict[str, Path | None] = {
     'detection': CONFIGS / 'demo_instance.py',
     'segmentation': CONFIGS / 'demo_semantic.py',
     'depth': CONFIGS / 'demo_depth.py',
     'knn': CONFIGS / 'demo_instance.py',
     'linear': CONFIGS / 'demo_instance.py',
+    'tracking': None,
 }
 TASKS = tuple(DEMO_DATA)
 
@@ -36,6 +39,7 @@ _EXAMPLES = {
     'depth': 'a config such as configs/_base_/datasets/nyu.py',
     'knn': 'a folder with train/CLASS and val/CLASS, or a config of detection',
     'linear': 'a folder with train/CLASS and val/CLASS, or a config of detection',
+    'tracking': 'a folder of DAVIS-2017',
 }
 _RATES = {'detection': 1e-3, 'segmentation': 1e-3, 'depth': 1e-3, 'linear': 1e-3}
 # For few steps: what 300 of them do not reach with the rates above.
@@ -73,7 +77,13 @@ class TaskOptions:
         if task not in _RATES:
             return Budget(None, self.batch_size)
         rates = _DEMO_RATES if self.is_demo else _RATES
-        return Budget(self.iterations, self.batch_size, learning_rate=rates[task])
+        # Its convolutions take ten times as long as the other probes together.
+        halved = self.is_demo and task == 'detection'
+        return Budget(
+            self.iterations,
+            max(1, self.batch_size // 2) if halved else self.batch_size,
+            learning_rate=rates[task],
+        )
 
 
 def build_tasks(
@@ -120,7 +130,7 @@ def _source(name: str, options: TaskOptions) -> tuple[Path, Path | None]:
     """Return where a task's data is described, and the root of demo scenes."""
     if name in options.data:
         return Path(options.data[name]), None
-    return DEMO_DATA[name], options.data_root
+    return DEMO_DATA[name] or options.data_root, options.data_root
 
 
 def _build_from_config(name: str, options: TaskOptions) -> ProbeTask:
@@ -162,10 +172,16 @@ def _build_classification(name: str, options: TaskOptions) -> ProbeTask:
     return task
 
 
+def _build_tracking(name: str, options: TaskOptions) -> ZeroShotTask:
+    path, _ = _source(name, options)
+    return TrackingTask(path, config=path.name, side=options.side)
+
+
 _BUILDERS: dict[str, Callable[[str, TaskOptions], ProbeTask | ZeroShotTask]] = {
     'detection': _build_from_config,
     'segmentation': _build_from_config,
     'depth': _build_from_config,
     'knn': _build_classification,
     'linear': _build_classification,
+    'tracking': _build_tracking,
 }
