@@ -41,7 +41,7 @@ HELP = 'measure every layer of an encoder on every task; names the best layer'
 ROWS = 'rows.jsonl'
 # Side of the map: 1024 patches, as papers have it, or the demo scenes' 256 pixels.
 TOKENS, DEMO_TOKENS = 32, 16
-ITERATIONS, DEMO_ITERATIONS = 5000, 300
+ITERATIONS, DEMO_ITERATIONS = 5000, 200
 DEMO_IMAGES = (1000, 200)
 
 
@@ -182,7 +182,7 @@ def run(args: argparse.Namespace) -> int:
     tasks = build_tasks(names, task_options(args, encoder, data))
     options = SweepOptions(
         rows=args.out / ROWS,
-        store=args.store or args.out / 'features',
+        store=args.store or args.out / 'features' / encoder.short_hash,
         show=show_progress if rank == 0 else lambda _: nullcontext(lambda *_: None),
         say=print if rank == 0 else lambda _: None,
         features=args.features,

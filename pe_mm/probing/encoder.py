@@ -90,6 +90,12 @@ class FrozenEncoder:
         """Return (height, width) of the maps of an image."""
         return -(-height // self.patch_size), -(-width // self.patch_size)
 
+    @property
+    def short_hash(self) -> str:
+        """A name for what is kept of this encoder alone."""
+        facts = [self.label, self.variant, self.weights, self.dtype]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
     def check_size(self, side: int) -> None:
         """Make sure that the encoder takes square images of a size.
 
