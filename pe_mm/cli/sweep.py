@@ -25,6 +25,7 @@ What is written to the folder --out:
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -177,6 +178,7 @@ def run(args: argparse.Namespace) -> int:
     data = parse_data(args.data)
     names = args.tasks or [name for name in TASKS if args.demo or name in data]
     check_names(names, data, is_demo=args.demo)
+    check_out(args.out)
     rank, world = process_share()
     encoder = open_encoder(args)
     tasks = build_tasks(names, task_options(args, encoder, data))
@@ -213,6 +215,27 @@ def check_numbers(args: argparse.Namespace) -> None:
     if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
         given = ' '.join(map(str, args.seeds))
         raise ValueError(f'--seeds must be different and at least 0, got {given}')
+
+
+def check_out(out: Path) -> None:
+    """Make sure that results can be written, before they are measured.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+        ValueError: It has a report of somebody else's.
+    """
+    from pe_mm.cli.report import check_folder
+
+    check_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OSError(
+            f'--out {out} cannot be written to: {os.strerror(error.errno or 0)}; give '
+            'a folder that you own'
+        ) from error
 
 
 def parse_data(words: Sequence[str]) -> dict[str, str]:

@@ -161,10 +161,11 @@ class ProbeRun:
         layers = max(len(numbers) for numbers in self._pending.values())
         with quiet():
             probe = task.build_probe(encoder.channels)
-        size = sum(parameter.numel() for parameter in probe.parameters())
+        size = sum(p.numel() * _PARAMETER_BYTES for p in probe.parameters())
+        size += sum(buffer.nbytes for buffer in probe.buffers())
         # A batch is there in half precision, one layer of it in single as well.
         batch = numbers * (2 * len(encoder.layers) + 4)
         return (
             f'{layers} layers; in memory {gib(batch)} for a batch of features and '
-            f'{gib(layers * size * _PARAMETER_BYTES)} for probes, beside the encoder'
+            f'{gib(layers * size)} for probes, beside the encoder'
         )
