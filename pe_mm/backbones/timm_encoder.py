@@ -38,7 +38,8 @@ class TimmEncoder(BaseModule):
         model_name: timm's name, such as 'vit_base_patch16_dinov3.lvd1689m'.
         out_indices: Layers to return: 0-based block ids in ascending order (negative
             ids count from the end of the whole encoder), 'last', 'quarters' or 'all'.
-        pretrained: Load timm's weights of that name in ``init_weights``.
+        pretrained: Load timm's weights of that name, from the Hugging Face hub, in
+            ``init_weights``.
         freeze: True freezes everything, n the embedding and the first n blocks: no
             gradients, always in eval mode.
         model_args: What else ``timm.create_model`` takes, such as ``img_size`` or

@@ -113,7 +113,7 @@ def fill(
         encoder: Of all layers.
         workers: Processes that load images; 0 for none.
         share: Number of this process, and of how many.
-        on_progress: Called with the images that are done, and all.
+        on_progress: Called with the chunks that are done, and all of this share.
     """
     rank, world = share
     mine = range(rank, len(store.chunks), world)
