@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pe_mm.engine.encoder_loading import LoadedEncoder
-from pe_mm.probing.classification import LinearClassificationTask
+from pe_mm.probing.classification import KNNTask, LinearClassificationTask
 from pe_mm.probing.encoder import FrozenEncoder
 from pe_mm.probing.probe_run import SweepOptions
 from pe_mm.probing.probe_task import Budget, Sample
@@ -85,6 +85,8 @@ def planted(layers=(0, 1, 2, 3), *, dtype='float16', **options):
 
 def colour_task(kind=LinearClassificationTask, *, train=40, iterations=20, seed=0):
     """Return a task of colours."""
+    if kind is KNNTask:
+        iterations = None
     budget = Budget(iterations, batch_size=8, learning_rate=0.03)
     return kind(
         ColourImages(train, seed),

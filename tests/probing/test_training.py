@@ -32,7 +32,7 @@ def test_plan_batches__passes__take_every_image_once_in_a_new_order():
 
 
 def test_plan_batches__without_iterations__is_one_pass_in_order():
-    task = colour_task(KNNTask, train=20, iterations=None)
+    task = colour_task(KNNTask, train=20)
     assert sum(plan_batches(task, 3), []) == list(range(20))
 
 
