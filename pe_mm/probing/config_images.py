@@ -115,6 +115,27 @@ def load_data_config(
     return cfg
 
 
+def check_evaluator(cfg: Config, config: str, task: str, *names: str) -> None:
+    """Make sure that a config is of the data of a task, by its evaluator.
+
+    Args:
+        cfg: The config.
+        config: What messages call it.
+        task: What it should be for.
+        names: The evaluators that would be right.
+
+    Raises:
+        ValueError: It has another one.
+    """
+    evaluator = cfg.val_evaluator
+    given = evaluator.get('type') if isinstance(evaluator, Mapping) else 'several'
+    if str(given).split('.')[-1] not in names:
+        raise ValueError(
+            f'config {config} is no data for {task}: its val_evaluator must be '
+            f'{" or ".join(names)}, got {given}'
+        )
+
+
 def load_splits(
     cfg: Config, scope: str, side: int | None, limits: tuple[int | None, int | None]
 ) -> tuple[ConfigImages, ConfigImages]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pe_mm.depth import LinearDepthHead
 
-from .config_images import load_splits
+from .config_images import check_evaluator, load_splits
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -34,6 +34,9 @@ class DepthTask:
         side: Of the square images, in pixels.
         budget: Of the training.
         limits: Most images for training and for measuring; None for all.
+
+    Raises:
+        ValueError: The config is of data for another task.
     """
 
     name = 'depth'
@@ -51,6 +54,7 @@ class DepthTask:
         budget: Budget,
         limits: tuple[int | None, int | None] = (None, None),
     ) -> None:
+        check_evaluator(cfg, config, self.name, 'DepthMetric')
         self.config = config
         self.budget = budget
         self.train, self.val = load_splits(cfg, self.scope, side, limits)

@@ -11,7 +11,7 @@ from mmengine.registry import METRICS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .config_images import load_splits
+from .config_images import check_evaluator, load_splits
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -98,11 +98,7 @@ class DetectionTask:
         budget: Budget,
         limits: tuple[int | None, int | None] = (None, None),
     ) -> None:
-        if cfg.val_evaluator.type != 'CocoMetric':
-            raise ValueError(
-                f'the detection probe is measured by a CocoMetric, {config} has '
-                f'{cfg.val_evaluator.type} as its val_evaluator'
-            )
+        check_evaluator(cfg, config, self.name, 'CocoMetric')
         self.config = config
         self.budget = budget
         self.train, self.val = load_splits(cfg, self.scope, side, limits)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pe_mm.segmentation import LinearSegmentationHead
 
-from .config_images import load_splits
+from .config_images import check_evaluator, load_splits
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -33,6 +33,9 @@ class SegmentationTask:
         side: Of the square images, in pixels.
         budget: Of the training.
         limits: Most images for training and for measuring; None for all.
+
+    Raises:
+        ValueError: The config is of data for another task.
     """
 
     name = 'segmentation'
@@ -50,6 +53,7 @@ class SegmentationTask:
         budget: Budget,
         limits: tuple[int | None, int | None] = (None, None),
     ) -> None:
+        check_evaluator(cfg, config, self.name, 'IoUMetric')
         self.config = config
         self.budget = budget
         self.train, self.val = load_splits(cfg, self.scope, side, limits)

@@ -12,7 +12,7 @@ from .classification import (
     folder_splits,
     object_splits,
 )
-from .config_images import load_data_config
+from .config_images import check_evaluator, load_data_config
 from .depth import DepthTask
 from .detection import DetectionTask
 from .probe_task import Budget, ProbeImages, ProbeTask, ZeroShotTask
@@ -156,6 +156,7 @@ def _build_classification(name: str, options: TaskOptions) -> ProbeTask:
     splits: tuple[ProbeImages, ProbeImages, int]
     if path.suffix == '.py':
         cfg = load_data_config(path, data_root=root, options=list(options.cfg_options))
+        check_evaluator(cfg, path.name, name, 'CocoMetric', 'LVISMetric')
         splits = object_splits(cfg, options.side, options.limits)
     else:
         splits = folder_splits(path, options.side, options.limits)

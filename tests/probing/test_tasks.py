@@ -68,3 +68,32 @@ def test_build_tasks__own_config__goes_before_the_demo_and_its_root(scenes):
 def test_check_names__unknown_or_without_data__says_what_to_give(names, data, message):
     with pytest.raises(ValueError, match=message):
         check_names(names, data, is_demo=False)
+
+
+@pytest.mark.parametrize(
+    ('name', 'config', 'message'),
+    [
+        ('segmentation', 'demo_depth.py', 'must be IoUMetric, got pe_mm.DepthMetric'),
+        ('depth', 'demo_instance.py', 'must be DepthMetric, got CocoMetric'),
+        ('knn', 'demo_semantic.py', 'must be CocoMetric or LVISMetric, got IoUMetric'),
+    ],
+)
+def test_build_tasks__data_of_another_task__is_an_error(scenes, name, config, message):
+    path = CONFIGS / '_base_' / 'datasets' / config
+    options = [
+        f'{split}_dataloader.dataset.data_root={scenes}' for split in ('train', 'val')
+    ]
+    if config == 'demo_instance.py':
+        file = scenes / 'annotations' / 'instances_validation.json'
+        options.append(f'val_evaluator.ann_file={file}')
+    with pytest.raises(ValueError, match=message):
+        build_tasks(
+            [name],
+            TaskOptions(
+                side=64,
+                patch_size=16,
+                iterations=1,
+                data={name: str(path)},
+                cfg_options=options,
+            ),
+        )
