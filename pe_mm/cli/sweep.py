@@ -184,7 +184,7 @@ def run(args: argparse.Namespace) -> int:
     tasks = build_tasks(names, task_options(args, encoder, data))
     options = SweepOptions(
         rows=args.out / ROWS,
-        store=args.store or args.out / 'features' / encoder.short_hash,
+        store=args.store or args.out / f'features-{encoder.short_hash}',
         show=show_progress if rank == 0 else lambda _: nullcontext(lambda *_: None),
         say=print if rank == 0 else lambda _: None,
         features=args.features,

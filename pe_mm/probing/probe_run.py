@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +105,9 @@ class ProbeRun:
                 write(values)
         if self._store is not None and not options.keep_store and not self._is_shared:
             shutil.rmtree(self._store.root)
+            # Other tasks' features may still be there.
+            with suppress(OSError):
+                options.store.rmdir()
 
     @property
     def _is_shared(self) -> bool:
