@@ -23,6 +23,7 @@ COMMANDS = {
     'global-tokens': 'pe_mm.cli.global_tokens',
     'pca': 'pe_mm.cli.pca',
     'match': 'pe_mm.cli.match',
+    'sweep': 'pe_mm.cli.sweep',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

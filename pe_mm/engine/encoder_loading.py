@@ -13,7 +13,8 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from pe_mm.backbones import PerceptionEncoder
+from pe_mm.backbones import PerceptionEncoder, TimmEncoder
+from pe_mm.backbones.timm_models import hub_address
 from pe_mm.checkpoints import load_encoder_weights, read_checkpoint
 from pe_mm.checkpoints.layouts import unwrap
 from pe_mm.checkpoints.mmengine_loading import PREFIX
@@ -55,13 +56,21 @@ class LoadedEncoder:
         weights_hash: SHA-256 of the file's bytes; 'seed-N' for random weights.
     """
 
-    encoder: PerceptionEncoder
+    encoder: PerceptionEncoder | TimmEncoder
     mean: tuple[float, ...]
     std: tuple[float, ...]
     bgr: bool
     label: str
     weights: str
     weights_hash: str
+
+    @property
+    def trained_grid(self) -> int:
+        """Patches along a side of the images that the encoder was trained on."""
+        encoder = self.encoder
+        if isinstance(encoder, TimmEncoder):
+            return encoder.trained_size // encoder.patch_size
+        return encoder.variant.grid_size
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn pictures into the encoder's input, on the encoder's device.
@@ -72,7 +81,7 @@ class LoadedEncoder:
         Returns:
             (B, 3, H, W) in the encoder's dtype.
         """
-        like = self.encoder.pos_embed
+        like = next(self.encoder.parameters())
         images = images.to(like.device, like.dtype)
         if self.bgr:
             images = images.flip(1)
@@ -107,7 +116,8 @@ def load_encoder(
     Args:
         source: A config of mmdet, mmseg or pe_mm, whose ``model.backbone`` is built
             with the options it has there, and nothing else of the model; or a name of
-            ``pe_mm.variants.VARIANTS``.
+            ``pe_mm.variants.VARIANTS``; or 'timm/' and timm's name of a plain vision
+            transformer (see ``TimmEncoder``).
         checkpoint: A file: of the config's whole model, or of an encoder; an ``hf://``
             address; or 'hub' for the variant's official weights. None for random
             weights, with a warning: for dry runs.
@@ -126,6 +136,8 @@ def load_encoder(
         ValueError: Unknown name, a config whose backbone is no Perception Encoder or
             without mean and std, or layers that the encoder does not have.
     """
+    if str(source).startswith(TIMM):
+        return _load_timm(str(source), checkpoint, layers, torch.device(device), seed)
     recipe = _recipe_of(str(source))
     cfg = _with_layers(recipe.cfg, layers)
     with unknown_names_are_user_errors():
@@ -136,13 +148,7 @@ def load_encoder(
             torch.manual_seed(seed)
             whole = MODELS.build(cfg | {'out_indices': 'last'}).state_dict()
         encoder.load_state_dict({name: whole[name] for name in encoder.state_dict()})
-        weights, digest = 'random', f'seed-{seed}'
-        print_log(
-            f'{recipe.label} has random weights, whose results prove nothing: give a '
-            f'checkpoint, or {HUB!r} for the official weights',
-            logger='current',
-            level=logging.WARNING,
-        )
+        weights, digest = _warn_of_random(recipe.label, seed)
     else:
         weights = _official_weights(encoder) if checkpoint == HUB else str(checkpoint)
         path = fetch(weights)
@@ -160,12 +166,51 @@ def load_encoder(
     )
 
 
+def _warn_of_random(label: str, seed: int) -> tuple[str, str]:
+    """Warn of random weights; return what stands for their file and hash."""
+    print_log(
+        f'{label} has random weights, whose results prove nothing: give a checkpoint, '
+        f'or {HUB!r} for the official weights',
+        logger='current',
+        level=logging.WARNING,
+    )
+    return 'random', f'seed-{seed}'
+
+
+def _load_timm(
+    source: str,
+    checkpoint: str | Path | None,
+    layers: str | int | Sequence[int] | None,
+    device: torch.device,
+    seed: int,
+) -> LoadedEncoder:
+    name = source.removeprefix(TIMM)
+    wanted = 'last' if layers is None else layers
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = TimmEncoder(name, wanted, freeze=True)
+    label = encoder.model_name
+    if checkpoint is None:
+        weights, digest = _warn_of_random(label, seed)
+    else:
+        is_hub = checkpoint == HUB
+        weights = hub_address(name, encoder.model) if is_hub else str(checkpoint)
+        cfg = {'type': 'Pretrained', 'checkpoint': weights}
+        encoder = TimmEncoder(name, wanted, freeze=True, init_cfg=cfg)
+        encoder.init_weights()
+        digest = file_sha256(fetch(weights))
+    return LoadedEncoder(
+        encoder=encoder.to(device).eval(),
+        mean=encoder.mean,
+        std=encoder.std,
+        bgr=False,
+        label=label,
+        weights=weights,
+        weights_hash=digest,
+    )
+
+
 def _recipe_of(source: str) -> _Recipe:
-    if source.startswith(TIMM):
-        raise ValueError(
-            f'{source!r}: encoders of timm cannot be loaded; give a config file, or '
-            f'one of {", ".join(VARIANTS)}'
-        )
     if source in VARIANTS:
         cfg = {'type': 'pe_mm.PerceptionEncoder', 'variant': source}
         return _Recipe(cfg | _PLAIN, source)

@@ -59,12 +59,11 @@ def encoded_size(
     loaded: LoadedEncoder, native: tuple[int, ...], protocol: Protocol
 ) -> tuple[int, int]:
     """Return the (height, width) at which frames of a clip are encoded."""
-    encoder = loaded.encoder
     return protocol.frame_size(
         native[0],
         native[1],
-        patch=encoder.patch_size,
-        trained=encoder.variant.grid_size,
+        patch=loaded.encoder.patch_size,
+        trained=loaded.trained_grid,
     )
 
 

@@ -136,13 +136,30 @@ def test_load_encoder__no_checkpoint__has_the_same_seeded_weights_for_all_layers
     assert (cut.weights, cut.weights_hash) == ('random', 'seed-3')
 
 
+def test_load_encoder__timm__is_that_model_with_its_own_mean_and_std(tmp_path):
+    name = 'vit_pwee_patch16_reg1_gap_256.sbb_in1k'
+    loaded = load_encoder(f'timm/{name}', layers=(1,), seed=3)
+    again = load_encoder(f'timm/{name}', layers=(1, 4), seed=3)
+    torch.save(again.encoder.model.state_dict(), tmp_path / 'w.pth')
+    stored = load_encoder(f'timm/{name}', tmp_path / 'w.pth', layers=(1, 4))
+
+    images = torch.randint(0, 256, (1, 3, 32, 48), dtype=torch.uint8)
+    maps = loaded.encoder(loaded.normalize(images))[0]
+    assert torch.equal(maps, again.encoder(again.normalize(images))[0])
+    assert torch.equal(maps, stored.encoder(stored.normalize(images))[0])
+    assert loaded.label == name
+    assert loaded.mean == (127.5,) * 3
+    assert loaded.weights_hash == 'seed-3'
+    assert stored.weights_hash == file_sha256(tmp_path / 'w.pth')
+
+
 @pytest.mark.parametrize(
     ('source', 'weights', 'layers', 'message'),
     [
         ('PE-Spatial-B', None, None, "did you mean PE-Spatial-B16-512"),
         ('PE-Spatial-T16-512', None, (12,), 'the encoder has blocks 0..11'),
         (str(WINDOWED), 'hub', None, "'hub' needs an official variant"),
-        ('timm/vit', None, None, "'timm/vit'"),
+        ('timm/vit_dino', None, None, "timm .* has no model 'vit_dino'"),
     ],
 )  # fmt: skip
 def test_load_encoder__bad_request__is_an_error(source, weights, layers, message):

@@ -1,0 +1,340 @@
+"""Measure every layer of a frozen encoder on every task, in one run per task.
+
+ENCODER is a config of a model (its encoder is taken), a name such as PE-Core-L14-336,
+or timm/NAME with timm's name of a vision transformer. Every layer gets a light probe of
+its own, and all are trained from one forward pass per batch:
+
+  detection     FCOS predictions on a map twice as fine; AP in percent
+  segmentation  batch norm and 1x1 convolution; mIoU in percent
+  depth         batch norm, 1x1 convolution, 256 linear bins; RMSE in metres
+  knn, linear   20 nearest neighbours and a linear classifier, of the mean of the
+                patches; accuracy in percent. On configs of detection the largest
+                object of every image is cut out and classified.
+  tracking      zero-shot, with the settings 'pe' of pe-mm track; J&F in percent
+
+Images are resized to a square of --tokens patches, whatever their shape. A sweep that
+was interrupted, at any moment, continues when it is started again; rows that are there
+are not measured twice. Under torchrun the processes split the layers.
+
+What is written to the folder --out:
+  rows.jsonl       a row per task, layer and seed; several encoders add to it
+  report.html      curves, tables and the recommended layers (see pe-mm report)
+  layer_sweep.png  and .svg: quality over depth
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pe_mm.data.progress import show_progress
+
+if TYPE_CHECKING:
+    from pe_mm.probing.encoder import FrozenEncoder
+    from pe_mm.probing.tasks import TaskOptions
+
+HELP = 'measure every layer of an encoder on every task; names the best layer'
+
+ROWS = 'rows.jsonl'
+# Side of the map: 1024 patches, as papers have it, or the demo scenes' 256 pixels.
+TOKENS, DEMO_TOKENS = 32, 16
+ITERATIONS, DEMO_ITERATIONS = 5000, 200
+DEMO_IMAGES = (1000, 200)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pe-mm sweep`."""
+    parser.add_argument('encoder', metavar='ENCODER', help='config, name or timm/NAME')
+    parser.add_argument(
+        '--weights',
+        metavar='FILE',
+        help="checkpoint of the config's model or of the encoder; 'hub' for the "
+        'official weights (default: random ones, for dry runs)',
+    )
+    parser.add_argument(
+        '--tasks', nargs='+', metavar='TASK', help='default: all that have data'
+    )
+    parser.add_argument(
+        '--layers',
+        default='all',
+        help="block ids counted from 0 such as 2,5,8, or 'last', 'quarters' or 'all' "
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--seeds', nargs='+', type=int, default=[0], metavar='SEED', help='default: 0'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('work_dirs/sweep'),
+        metavar='DIR',
+        help='folder of the results (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--recommend',
+        action='store_true',
+        help='print the best layer per task and overall, and out_indices to paste',
+    )
+    parser.add_argument('--label', help="what figures call it (default: the encoder's)")
+    parser.add_argument(
+        '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
+    )
+    _add_data_arguments(parser)
+    _add_run_arguments(parser)
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--demo',
+        action='store_true',
+        help='demo scenes for tasks without --data, and a budget of minutes',
+    )
+    parser.add_argument(
+        '--data',
+        nargs='+',
+        default=[],
+        metavar='TASK=PATH',
+        help='config of the form of configs/_base_/datasets; for knn and linear also a '
+        'folder with train/CLASS and val/CLASS; for tracking a folder of DAVIS-2017',
+    )
+    parser.add_argument(
+        '--data-root',
+        type=Path,
+        default=Path('data/demo'),
+        metavar='DIR',
+        help='where the demo scenes are (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='change settings of all configs of data',
+    )
+    parser.add_argument(
+        '--train-images', type=int, metavar='N', help='take N, evenly spaced'
+    )
+    parser.add_argument(
+        '--val-images', type=int, metavar='N', help='take N, evenly spaced'
+    )
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--tokens',
+        type=int,
+        metavar='N',
+        help=f'side of the map in patches (default: {TOKENS}, demo {DEMO_TOKENS})',
+    )
+    parser.add_argument(
+        '--iterations',
+        type=int,
+        metavar='N',
+        help=f'steps per probe (default: {ITERATIONS}, demo {DEMO_ITERATIONS})',
+    )
+    parser.add_argument(
+        '--batch-size', type=int, default=16, metavar='N', help='default: %(default)s'
+    )
+    parser.add_argument(
+        '--features',
+        choices=('auto', 'store', 'compute'),
+        default='auto',
+        help='store features of the training images on disk, or compute them in every '
+        'batch (default: store them where it pays and they fit)',
+    )
+    parser.add_argument(
+        '--store',
+        type=Path,
+        metavar='DIR',
+        help='folder for stored features, kept there (default: in --out, until a task '
+        'is finished)',
+    )
+    parser.add_argument(
+        '--feature-dtype',
+        choices=('float16', 'bfloat16'),
+        default='float16',
+        help='precision that features are rounded to (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=0,
+        metavar='N',
+        help='processes that load images (default: %(default)s)',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what has no row yet, and say where the results are."""
+    from pe_mm.probing.probe_run import SweepOptions
+    from pe_mm.probing.sweep import sweep
+    from pe_mm.probing.tasks import TASKS, build_tasks, check_names
+
+    check_numbers(args)
+    data = parse_data(args.data)
+    names = args.tasks or [name for name in TASKS if args.demo or name in data]
+    check_names(names, data, is_demo=args.demo)
+    check_out(args.out)
+    rank, world = process_share()
+    encoder = open_encoder(args)
+    tasks = build_tasks(names, task_options(args, encoder, data))
+    options = SweepOptions(
+        rows=args.out / ROWS,
+        store=args.store or args.out / f'features-{encoder.short_hash}',
+        show=show_progress if rank == 0 else lambda _: nullcontext(lambda *_: None),
+        say=print if rank == 0 else lambda _: None,
+        features=args.features,
+        keep_store=args.store is not None,
+        workers=args.workers,
+        share=(rank, world),
+    )
+    sweep(encoder, tasks, args.seeds, options)
+    if rank == 0:
+        report(args.out, args.recommend, complete=world == 1)
+    return 0
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Refuse numbers that make no sense.
+
+    Raises:
+        ValueError: Naming the option and what it takes.
+    """
+    names = ('tokens', 'iterations', 'batch_size', 'train_images', 'val_images')
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            option = name.replace('_', '-')
+            raise ValueError(f'--{option} must be at least 1, got {value}')
+    if args.workers < 0:
+        raise ValueError(f'--workers must be at least 0, got {args.workers}')
+    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
+        given = ' '.join(map(str, args.seeds))
+        raise ValueError(f'--seeds must be different and at least 0, got {given}')
+
+
+def check_out(out: Path) -> None:
+    """Make sure that results can be written, before they are measured.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+        ValueError: It has a report of somebody else's.
+    """
+    from pe_mm.cli.report import check_folder
+
+    check_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OSError(
+            f'--out {out} cannot be written to: {os.strerror(error.errno or 0)}; give '
+            'a folder that you own'
+        ) from error
+
+
+def parse_data(words: Sequence[str]) -> dict[str, str]:
+    """Read ``TASK=PATH`` words.
+
+    Raises:
+        ValueError: A word has another form, or a task has two.
+    """
+    data: dict[str, str] = {}
+    for word in words:
+        task, equals, path = word.partition('=')
+        if not equals or not path:
+            raise ValueError(f'--data takes TASK=PATH, got {word!r}')
+        if task in data:
+            raise ValueError(f'--data names {task} twice; give one PATH')
+        data[task] = path
+    return data
+
+
+def process_share() -> tuple[int, int]:
+    """Return the number of this process, and of how many, as torchrun tells it."""
+    return int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
+
+
+def open_encoder(args: argparse.Namespace) -> 'FrozenEncoder':
+    """Load the encoder with its layers, on this process's device."""
+    from pe_mm.engine.encoder_loading import load_encoder
+    from pe_mm.layers import parse_layers
+    from pe_mm.prediction.loading import find_device
+    from pe_mm.probing.encoder import FrozenEncoder
+
+    device = find_device(args.device)
+    if args.device is None and device.type == 'cuda':
+        device = find_device(f'cuda:{os.environ.get("LOCAL_RANK", 0)}')
+    loaded = load_encoder(
+        args.encoder, args.weights, layers=parse_layers(args.layers), device=device
+    )
+    return FrozenEncoder(loaded, label=args.label, dtype=args.feature_dtype)
+
+
+def task_options(
+    args: argparse.Namespace, encoder: 'FrozenEncoder', data: Mapping[str, str]
+) -> 'TaskOptions':
+    """Return what the tasks share, with the demo's budget where it is asked for.
+
+    Raises:
+        ValueError: The encoder takes images of another size only.
+    """
+    from pe_mm.probing.tasks import TaskOptions
+
+    tokens = args.tokens or (DEMO_TOKENS if args.demo else TOKENS)
+    most: tuple[int | None, int | None] = DEMO_IMAGES if args.demo else (None, None)
+    side = tokens * encoder.patch_size
+    encoder.check_size(side)
+    return TaskOptions(
+        side=side,
+        patch_size=encoder.patch_size,
+        iterations=args.iterations or (DEMO_ITERATIONS if args.demo else ITERATIONS),
+        batch_size=args.batch_size,
+        is_demo=args.demo,
+        data=data,
+        data_root=args.data_root,
+        cfg_options=args.cfg_options,
+        limits=(args.train_images or most[0], args.val_images or most[1]),
+    )
+
+
+def report(out: Path, with_recommendation: bool, *, complete: bool) -> None:
+    """Write the report of all rows in a folder, and print what it recommends.
+
+    Args:
+        out: The folder.
+        with_recommendation: Whether to print it.
+        complete: False while other processes may add rows.
+    """
+    from pe_mm.cli.report import FIGURES, REPORT
+    from pe_mm.probing.plots import plot_sweep
+    from pe_mm.probing.recommend import recommend
+    from pe_mm.probing.report import write_report
+    from pe_mm.probing.results import read_rows
+    from pe_mm.probing.wording import print_recommendations
+
+    rows_path = out / ROWS
+    if not complete:
+        print(f'{rows_path}: when all processes have ended, pe-mm report draws it')
+        return
+    rows = read_rows(rows_path)
+    try:
+        write_report(rows, out / REPORT)
+    except ValueError as error:
+        # Earlier rows may be of another budget; those of this sweep are safe.
+        print(
+            f'pe-mm: no report of {rows_path}: {error}; choose rows with pe-mm report '
+            '--only',
+            file=sys.stderr,
+        )
+        return
+    for name in FIGURES:
+        plot_sweep(rows, out / name)
+    if with_recommendation:
+        print_recommendations(recommend(rows))
+    print(f'{out / REPORT}: the report; rows and figures are beside it')
