@@ -1,8 +1,9 @@
 """Measure every layer of a frozen encoder on every task, in one run per task.
 
 ENCODER is a config of a model (its encoder is taken), a name such as PE-Core-L14-336,
-or timm/NAME with timm's name of a vision transformer. Every layer gets a light probe of
-its own, and all are trained from one forward pass per batch:
+or timm/NAME with timm's name of a vision transformer; with --demo it is, by default,
+the encoder of the detector that `pe-mm demo` has trained. Every layer gets a light
+probe of its own, and all are trained from one forward pass per batch:
 
   detection     FCOS predictions on a map twice as fine; AP in percent
   segmentation  batch norm and 1x1 convolution; mIoU in percent
@@ -26,12 +27,23 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pe_mm.data.progress import show_progress
+
+from .sweep_arguments import (
+    DEMO_ITERATIONS,
+    DEMO_TOKENS,
+    ITERATIONS,
+    TOKENS,
+    add_data_arguments,
+    add_run_arguments,
+    check_numbers,
+    parse_data,
+)
 
 if TYPE_CHECKING:
     from pe_mm.probing.encoder import FrozenEncoder
@@ -40,20 +52,22 @@ if TYPE_CHECKING:
 HELP = 'measure every layer of an encoder on every task; names the best layer'
 
 ROWS = 'rows.jsonl'
-# Side of the map: 1024 patches, as papers have it, or the demo scenes' 256 pixels.
-TOKENS, DEMO_TOKENS = 32, 16
-ITERATIONS, DEMO_ITERATIONS = 5000, 200
 DEMO_IMAGES = (1000, 200)
+DEMO_ENCODER = Path(__file__).parents[2] / 'configs' / 'demo' / 'mask_rcnn_pe_nano.py'
+DEMO_WEIGHTS = Path('work_dirs/demo/detection/epoch_3.pth')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm sweep`."""
-    parser.add_argument('encoder', metavar='ENCODER', help='config, name or timm/NAME')
+    parser.add_argument(
+        'encoder', nargs='?', metavar='ENCODER', help='config, name or timm/NAME'
+    )
     parser.add_argument(
         '--weights',
         metavar='FILE',
         help="checkpoint of the config's model or of the encoder; 'hub' for the "
-        'official weights (default: random ones, for dry runs)',
+        "official weights (default: random ones, for dry runs; the demo's without "
+        'ENCODER)',
     )
     parser.add_argument(
         '--tasks', nargs='+', metavar='TASK', help='default: all that have data'
@@ -83,89 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
     )
-    _add_data_arguments(parser)
-    _add_run_arguments(parser)
-
-
-def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--demo',
-        action='store_true',
-        help='demo scenes for tasks without --data, and a budget of minutes',
-    )
-    parser.add_argument(
-        '--data',
-        nargs='+',
-        default=[],
-        metavar='TASK=PATH',
-        help='config of the form of configs/_base_/datasets; for knn and linear also a '
-        'folder with train/CLASS and val/CLASS; for tracking a folder of DAVIS-2017',
-    )
-    parser.add_argument(
-        '--data-root',
-        type=Path,
-        default=Path('data/demo'),
-        metavar='DIR',
-        help='where the demo scenes are (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='change settings of all configs of data',
-    )
-    parser.add_argument(
-        '--train-images', type=int, metavar='N', help='take N, evenly spaced'
-    )
-    parser.add_argument(
-        '--val-images', type=int, metavar='N', help='take N, evenly spaced'
-    )
-
-
-def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--tokens',
-        type=int,
-        metavar='N',
-        help=f'side of the map in patches (default: {TOKENS}, demo {DEMO_TOKENS})',
-    )
-    parser.add_argument(
-        '--iterations',
-        type=int,
-        metavar='N',
-        help=f'steps per probe (default: {ITERATIONS}, demo {DEMO_ITERATIONS})',
-    )
-    parser.add_argument(
-        '--batch-size', type=int, default=16, metavar='N', help='default: %(default)s'
-    )
-    parser.add_argument(
-        '--features',
-        choices=('auto', 'store', 'compute'),
-        default='auto',
-        help='store features of the training images on disk, or compute them in every '
-        'batch (default: store them where it pays and they fit)',
-    )
-    parser.add_argument(
-        '--store',
-        type=Path,
-        metavar='DIR',
-        help='folder for stored features, kept there (default: in --out, until a task '
-        'is finished)',
-    )
-    parser.add_argument(
-        '--feature-dtype',
-        choices=('float16', 'bfloat16'),
-        default='float16',
-        help='precision that features are rounded to (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=0,
-        metavar='N',
-        help='processes that load images (default: %(default)s)',
-    )
+    add_data_arguments(parser)
+    add_run_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -178,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     data = parse_data(args.data)
     names = args.tasks or [name for name in TASKS if args.demo or name in data]
     check_names(names, data, is_demo=args.demo)
+    args.encoder, args.weights = choose_encoder(args)
     check_out(args.out)
     rank, world = process_share()
     encoder = open_encoder(args)
@@ -196,25 +130,6 @@ def run(args: argparse.Namespace) -> int:
     if rank == 0:
         report(args.out, args.recommend, complete=world == 1)
     return 0
-
-
-def check_numbers(args: argparse.Namespace) -> None:
-    """Refuse numbers that make no sense.
-
-    Raises:
-        ValueError: Naming the option and what it takes.
-    """
-    names = ('tokens', 'iterations', 'batch_size', 'train_images', 'val_images')
-    for name in names:
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            option = name.replace('_', '-')
-            raise ValueError(f'--{option} must be at least 1, got {value}')
-    if args.workers < 0:
-        raise ValueError(f'--workers must be at least 0, got {args.workers}')
-    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
-        given = ' '.join(map(str, args.seeds))
-        raise ValueError(f'--seeds must be different and at least 0, got {given}')
 
 
 def check_out(out: Path) -> None:
@@ -238,26 +153,31 @@ def check_out(out: Path) -> None:
         ) from error
 
 
-def parse_data(words: Sequence[str]) -> dict[str, str]:
-    """Read ``TASK=PATH`` words.
-
-    Raises:
-        ValueError: A word has another form, or a task has two.
-    """
-    data: dict[str, str] = {}
-    for word in words:
-        task, equals, path = word.partition('=')
-        if not equals or not path:
-            raise ValueError(f'--data takes TASK=PATH, got {word!r}')
-        if task in data:
-            raise ValueError(f'--data names {task} twice; give one PATH')
-        data[task] = path
-    return data
-
-
 def process_share() -> tuple[int, int]:
     """Return the number of this process, and of how many, as torchrun tells it."""
     return int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
+
+
+def choose_encoder(args: argparse.Namespace) -> tuple[str, str | None]:
+    """Return what is measured and its weights: without ENCODER, what the demo trained.
+
+    Raises:
+        FileNotFoundError: The demo has trained nothing here.
+        ValueError: There is no ENCODER, and no --demo.
+    """
+    if args.encoder is not None:
+        return args.encoder, args.weights
+    if not args.demo:
+        raise ValueError(
+            'no ENCODER to measure: give a config, a name such as PE-Core-L14-336 or '
+            "timm/NAME; or --demo for the demo's"
+        )
+    if args.weights is None and not DEMO_WEIGHTS.is_file():
+        raise FileNotFoundError(
+            f'{DEMO_WEIGHTS} does not exist, whose encoder --demo measures by default: '
+            'train it here with `pe-mm demo`, or give an ENCODER and --weights'
+        )
+    return str(DEMO_ENCODER), args.weights or str(DEMO_WEIGHTS)
 
 
 def open_encoder(args: argparse.Namespace) -> 'FrozenEncoder':

@@ -1,8 +1,5 @@
 """Images with one class each: folders of classes, and objects cut out of scenes."""
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from PIL import Image
 from pe_mm.prediction.images import SUFFIXES
 
 from .config_images import ConfigImages, spread, to_square
+from .data_facts import dates, digest, sizes
 from .probe_task import Sample
 
 # Of the box's longer side, around an object.
@@ -38,6 +36,7 @@ class FolderImages:
         self, root: Path, *, classes: list[str], side: int, limit: int | None
     ) -> None:
         self.side = side
+        self._root = root
         found: list[tuple[Path, int]] = []
         for number, name in enumerate(classes):
             images = sorted(
@@ -65,13 +64,18 @@ class FolderImages:
         tensor = torch.from_numpy(rgb).permute(2, 0, 1)
         return Sample(index, to_square(tensor, self.side), number)
 
+    def identity(self) -> str:
+        """Return a hash of the files' names and sizes, and of their classes."""
+        numbers = [number for _, number in self._items]
+        return digest([numbers, sizes(self._files, self._root)])
+
     def fingerprint(self) -> str:
-        """Return a hash of the files' names, sizes and times, and of the size."""
-        facts: list[Any] = ['folders', self.side]
-        for path, number in self._items:
-            status = os.stat(path)
-            facts.append([str(path), number, status.st_size, status.st_mtime_ns])
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        """Return a hash of the identity, the files' dates, and the square's side."""
+        return digest([self.identity(), dates(self._files), self.side])
+
+    @property
+    def _files(self) -> list[Path]:
+        return [path for path, _ in self._items]
 
 
 class LargestObjects:
@@ -110,10 +114,13 @@ class LargestObjects:
         crop = to_square(scene.image[:, rows, columns], self.side)
         return Sample(index, crop, int(instances.labels[largest]))
 
+    def identity(self) -> str:
+        """Return a hash of the pictures, and of how objects are cut out."""
+        return digest([self._scenes.identity(), self._numbers, _MARGIN])
+
     def fingerprint(self) -> str:
-        """Return a hash of the pictures and of the size."""
-        facts = [self._scenes.fingerprint(), self._numbers, _MARGIN, self.side]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        """Return a hash of the pictures, and of the square's side."""
+        return digest([self._scenes.fingerprint(), self.identity(), self.side])
 
 
 def _has_object(info: Mapping[str, Any]) -> bool:

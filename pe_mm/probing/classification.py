@@ -11,6 +11,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from .class_images import FolderImages, LargestObjects
+from .data_facts import describe_data
 from .probe_task import Budget, ProbeImages, Sample
 
 NEIGHBOURS = 20
@@ -51,7 +52,7 @@ class _Classification:
         self.resolution = (side, side)
         self.protocol: dict[str, Any] = {
             **asdict(budget),
-            'images': [len(train), len(val)],
+            **describe_data(train, val),
             'feature': 'mean of the patches',
         }
 
@@ -93,6 +94,9 @@ class LinearClassificationTask(_Classification):
 
     Batch norm without learned scales, as MAE's linear probe (arXiv 2111.06377,
     appendix A.1). Accuracy in percent.
+
+    Raises:
+        ValueError: A batch of one image, which batch norm cannot learn from.
     """
 
     name = 'linear'
@@ -100,6 +104,11 @@ class LinearClassificationTask(_Classification):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.budget.batch_size < 2:
+            raise ValueError(
+                'linear: batch norm cannot learn from batches of 1 image; give '
+                '--batch-size 2 or more'
+            )
         self.protocol |= {'probe': 'batch norm, linear', 'loss': 'cross-entropy'}
 
     def build_probe(self, channels: int) -> nn.Module:

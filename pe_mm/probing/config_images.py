@@ -1,9 +1,8 @@
 """Images of the recipes' data sets, as their configs describe them, in one square."""
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from pe_mm.engine import check_data, load_config
 from pe_mm.engine.launching import unknown_names_are_user_errors
 
+from .data_facts import dates, digest, sizes
 from .probe_task import Sample
 from .quiet import quiet
 
@@ -71,16 +71,29 @@ class ConfigImages:
             image = to_square(image, self.side)
         return Sample(index, image, item['data_samples'])
 
+    def identity(self) -> str:
+        """Return a hash of the files' names and sizes, and of how they are read."""
+        settings = {k: v for k, v in self._settings.items() if k != 'data_root'}
+        return digest([repr(sorted(settings.items())), sizes(self._files, self._root)])
+
     def fingerprint(self) -> str:
-        """Return a hash of the files' names, sizes and times, of how they are read."""
-        root = str(self._settings.get('data_root') or '')
-        facts: list[Any] = [repr(sorted(self._settings.items(), key=str)), self.side]
+        """Return a hash of the identity, the files' dates, and the square's side."""
+        return digest([self.identity(), dates(self._files), self.side])
+
+    @property
+    def _root(self) -> str:
+        return str(self._settings.get('data_root') or '.')
+
+    @cached_property
+    def _files(self) -> list[str]:
+        """All files that are read."""
+        found = []
         if self._settings.get('ann_file'):
-            facts.append(_file_facts(os.path.join(root, self._settings['ann_file'])))
+            found.append(os.path.join(self._root, self._settings['ann_file']))
         for number in self._numbers:
             info = self.dataset.get_data_info(number)
-            facts += [_file_facts(info[key]) for key in _PATHS if info.get(key)]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+            found += [info[key] for key in _PATHS if info.get(key)]
+        return found
 
 
 def load_data_config(
@@ -178,8 +191,3 @@ def _loading(pipeline: list[Any], packer: Mapping[str, Any]) -> list[dict[str, A
         if name.startswith('Load') or name == 'FixedCrop':
             kept.append({k: v for k, v in transform.items() if 'mask' not in k})
     return [*kept, dict(packer)]
-
-
-def _file_facts(path: str) -> list[Any]:
-    status = os.stat(path)
-    return [str(path), status.st_size, status.st_mtime_ns]

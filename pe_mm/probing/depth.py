@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pe_mm.depth import LinearDepthHead
 
 from .config_images import check_evaluator, load_splits
+from .data_facts import describe_data
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -65,7 +66,7 @@ class DepthTask:
         self._warm_iters = (budget.iterations or 0) // 10
         self.protocol: Mapping[str, Any] = {
             **asdict(budget),
-            'images': [len(self.train), len(self.val)],
+            **describe_data(self.train, self.val, cfg.val_evaluator),
             'probe': f'batch norm, 1x1 convolution, {NUM_BINS} linear bins',
             'loss': 'SigLoss at 1/4 of the resolution',
             'metres': [cfg.val_evaluator[key] for key in _RANGE],

@@ -1,7 +1,9 @@
 """Detection from one layer: a small anchor-free head on twice as fine a map."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from .config_images import check_evaluator, load_splits
+from .data_facts import describe_data
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -108,7 +111,7 @@ class DetectionTask:
         self._evaluator = cfg.val_evaluator
         self.protocol: Mapping[str, Any] = {
             **asdict(budget),
-            'images': [len(self.train), len(self.val)],
+            **describe_data(self.train, self.val, cfg.val_evaluator),
             'probe': f'batch norm, 2x transposed convolution to {CHANNELS}, one '
             'convolution, FCOS predictions of one level',
             'loss': 'focal, GIoU and centerness of FCOS',
@@ -161,7 +164,13 @@ class DetectionTask:
         return DetectionMetric(self)
 
     def coco_metric(self) -> Any:
-        """Build the config's metric, for boxes alone."""
+        """Return the config's metric, for boxes alone; all share the annotations."""
+        metric = copy.copy(self._empty_metric)
+        metric.results = []
+        return metric
+
+    @cached_property
+    def _empty_metric(self) -> Any:
         metric = METRICS.build({**self._evaluator, 'metric': 'bbox'})
         metric.dataset_meta = self.val.metainfo
         return metric

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pe_mm.backbones import TimmEncoder
-from pe_mm.engine.encoder_loading import LoadedEncoder
+from pe_mm.engine.encoder_loading import PE_MEAN, LoadedEncoder
 
 # What changes features beside the weights, in the encoders that have it.
 _SETTINGS = (
@@ -60,6 +60,12 @@ class FrozenEncoder:
             else self.module.variant.depth
         )
         self.variant = _describe(self.module)
+        if loaded.bgr or {*loaded.mean, *loaded.std} != {*PE_MEAN}:
+            self.variant |= {
+                'mean': list(loaded.mean),
+                'std': list(loaded.std),
+                'bgr': loaded.bgr,
+            }
         is_random = loaded.weights == 'random'
         self.weights = None if is_random else loaded.weights_hash
         if is_random:
@@ -115,9 +121,7 @@ class FrozenEncoder:
         Blocks above a layer are left out: how many are built changes nothing.
         """
         state = self.module.state_dict()
-        images = [self.loaded.mean, self.loaded.std, self.loaded.bgr]
-        facts = [self.variant, images]
-        below = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        below = hashlib.sha256(json.dumps(self.variant, sort_keys=True).encode())
         blocks: dict[int, list[str]] = {layer: [] for layer in range(self.num_layers)}
         for name in sorted(state):
             block = _block_of(name)

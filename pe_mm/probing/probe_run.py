@@ -14,7 +14,6 @@ from .quiet import quiet
 from .row_keeper import RowKeeper
 from .training import measure, train
 
-FEATURES = ('auto', 'store', 'compute')
 # Of what is free on the disk, where nobody has asked to store.
 _AUTO_SHARE = 0.5
 # Bytes of a probe's parameter: itself, its gradient and AdamW's two moments.
@@ -55,7 +54,7 @@ class ProbeRun:
         task: What to learn and to measure.
         encoder: Of the layers.
         keeper: Of the rows.
-        pending: Layers by seed.
+        pending: Layers by seed, none where only other processes lack rows.
         options: How it runs.
 
     Raises:
@@ -80,7 +79,9 @@ class ProbeRun:
     def run(self) -> None:
         """Train, measure, and write the rows, seed by seed."""
         task, options = self._task, self._options
-        options.say(f'{task.name}: {self._describe_memory()}')
+        if self._pending:
+            options.say(f'{task.name}: {self._describe_memory()}')
+        # Others wait for this process's share of a store, whatever it lacks itself.
         features = self._open_features()
         for seed, layers in self._pending.items():
             label = task.name if seed is None else f'{task.name}, seed {seed}'
@@ -133,7 +134,9 @@ class ProbeRun:
                 f'take {gib(needed)} of {gib(free)} that {root} has free'
             )
             return None
-        store.check_space()
+        if options.share[0] == 0:
+            # The others would count what is being reserved as taken.
+            store.check_space()
         return store
 
     def _open_features(self) -> Features:

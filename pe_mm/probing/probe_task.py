@@ -55,8 +55,11 @@ class ProbeImages(Protocol):
     def __getitem__(self, index: int) -> Sample:
         """Load one image and what is known about it."""
 
+    def identity(self) -> str:
+        """Return a hash of the files' names and sizes, and of how they are read."""
+
     def fingerprint(self) -> str:
-        """Return a hash of the files, of how they are read, and of the size."""
+        """Return a hash of the identity, the files' dates, and the square's side."""
 
 
 class ProbeMetric(Protocol):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .encoder import FrozenEncoder
-from .probe_task import Task
+from .probe_task import Task, ZeroShotTask
 from .results import ResultRow, append_rows, collect_versions, finished, read_rows
 
 
@@ -72,6 +72,9 @@ class RowKeeper:
         seconds: float = 0.0,
     ) -> ResultRow:
         encoder = self._encoder
+        protocol = dict(task.protocol)
+        if not isinstance(task, ZeroShotTask):
+            protocol['features'] = encoder.dtype
         return ResultRow(
             task=task.name,
             metric=task.metric,
@@ -84,7 +87,7 @@ class RowKeeper:
             weights=encoder.weights,
             config=task.config,
             seed=seed,
-            protocol={**task.protocol, 'features': encoder.dtype},
+            protocol=protocol,
             resolution=task.resolution,
             tokens=encoder.tokens(*task.resolution),
             versions=self._versions,

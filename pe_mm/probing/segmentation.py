@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pe_mm.segmentation import LinearSegmentationHead
 
 from .config_images import check_evaluator, load_splits
+from .data_facts import describe_data
 from .probe_task import Budget, Sample
 from .quiet import quiet
 
@@ -63,7 +64,7 @@ class SegmentationTask:
         self._evaluator = cfg.val_evaluator
         self.protocol: Mapping[str, Any] = {
             **asdict(budget),
-            'images': [len(self.train), len(self.val)],
+            **describe_data(self.train, self.val, cfg.val_evaluator),
             'probe': 'batch norm, 1x1 convolution',
             'loss': 'cross-entropy at 1/4 of the resolution',
         }

@@ -31,17 +31,19 @@ def sweep(
             the disk; nothing was computed.
     """
     keeper = RowKeeper(encoder, options.rows)
+    rank, world = options.share
+    mine = encoder.layers[rank::world]
     runs: list[ProbeRun | _ZeroShotRun] = []
     for task in tasks:
         wanted = seeds if task.is_random else [None]
-        rank, world = options.share
-        pending = keeper.pending(task, encoder.layers[rank::world], wanted)
-        if not pending:
+        if not keeper.pending(task, encoder.layers, wanted):
             options.say(f'{task.name}: its rows are there already')
-        elif isinstance(task, ZeroShotTask):
-            runs.append(_ZeroShotRun(task, encoder, keeper, pending[None], options))
-        else:
+            continue
+        pending = keeper.pending(task, mine, wanted)
+        if not isinstance(task, ZeroShotTask):
             runs.append(ProbeRun(task, encoder, keeper, pending, options))
+        elif pending:
+            runs.append(_ZeroShotRun(task, encoder, keeper, pending[None], options))
     for run in runs:
         run.run()
 

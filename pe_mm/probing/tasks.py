@@ -93,9 +93,19 @@ def build_tasks(
 
     Raises:
         FileNotFoundError: There is no such config, folder or data.
-        ValueError: A config does not fit its task.
+        ValueError: A config does not fit its task, or a split has no images.
     """
-    return [_BUILDERS[name](name, options) for name in names]
+    tasks = [_BUILDERS[name](name, options) for name in names]
+    for task in tasks:
+        if isinstance(task, ZeroShotTask):
+            continue
+        for split, use in ((task.train, 'learn from'), (task.val, 'measure on')):
+            if len(split) == 0:
+                raise ValueError(
+                    f'{task.name}: {task.config} has no images to {use}; give other '
+                    f'data with --data {task.name}=PATH'
+                )
+    return tasks
 
 
 def check_names(
@@ -109,11 +119,14 @@ def check_names(
         is_demo: Whether the demo scenes are there for the others.
 
     Raises:
-        ValueError: Naming the first that is not or has not, or there is no task.
+        ValueError: Naming the first that is not or has not, or there is no task, or one
+            is named twice.
     """
     for name in (*names, *data):
         if name not in TASKS:
             raise ValueError(f'unknown task {name!r}; use some of {", ".join(TASKS)}')
+    if len(set(names)) < len(names):
+        raise ValueError(f'--tasks names one twice: {" ".join(names)}; name each once')
     if not names:
         raise ValueError(
             'no task has data: give --data TASK=PATH, or --demo for the demo scenes'

@@ -11,6 +11,7 @@ from pe_mm.tracking.davis_metric import ObjectFrames, Summary
 from pe_mm.tracking.protocols import make_protocol
 from pe_mm.tracking.running import track_and_score
 
+from .data_facts import digest, sizes
 from .encoder import FrozenEncoder
 from .probe_task import Progress
 
@@ -28,7 +29,8 @@ class TrackingTask:
 
     Raises:
         FileNotFoundError: The clips are not there, or one misses frames.
-        ValueError: There are no clips.
+        ValueError: There are no clips, a first mask cannot be used, or no clip has the
+            three annotated frames that scores need.
     """
 
     name = 'tracking'
@@ -39,12 +41,26 @@ class TrackingTask:
     def __init__(self, root: Path, *, config: str, side: int) -> None:
         data = DavisDataset(root)
         self._clips = [data.clip(name) for name in data.names]
+        for clip in self._clips:
+            clip.read_first_mask()
+        if not any(clip.scored for clip in self._clips):
+            raise ValueError(
+                f'no clip of {root} can be scored: one needs masks of three frames at '
+                'least, since the first and the last do not count'
+            )
         self._settings = make_protocol('pe', side=side)
         self.config = config
         self.resolution = (side, side)
         # The side is the resolution, which differs between patch sizes.
         settings = {k: v for k, v in asdict(self._settings).items() if k != 'side'}
-        self.protocol: Mapping[str, Any] = {**settings, 'clips': len(self._clips)}
+        files = [
+            path for clip in self._clips for path in (*clip.frames, *clip.masks) if path
+        ]
+        self.protocol: Mapping[str, Any] = {
+            **settings,
+            'clips': len(self._clips),
+            'data': digest(sizes(files, data.root))[:12],
+        }
 
     def measure(
         self, encoder: FrozenEncoder, layers: Sequence[int], on_progress: Progress

@@ -5,9 +5,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from pe_mm.cli.main import main
+from pe_mm.cli.sweep import DEMO_ENCODER, DEMO_WEIGHTS
 from pe_mm.data.demo_scenes import make_demo_data
+from pe_mm.engine.encoder_loading import load_encoder
+from pe_mm.engine.run_report import file_sha256
 from pe_mm.probing.results import read_rows
 
 ENCODER = 'timm/test_vit.r160_in1k'
@@ -111,6 +115,44 @@ def test_sweep__wrong_option__is_one_message(words, tmp_path, capsys, changes, m
     assert printed[-1].startswith('pe-mm: error: ')
     assert message in printed[-1]
     assert not (tmp_path / 'out' / 'rows.jsonl').exists()
+
+
+def test_sweep__demo_without_encoder__takes_the_one_that_the_demo_trained(
+    words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in words if word != ENCODER]
+    assert main(words) == 2
+    printed = capsys.readouterr().err
+    assert 'work_dirs/demo/detection/epoch_3.pth does not exist' in printed
+    assert 'train it here with `pe-mm demo`, or give an ENCODER' in printed
+
+    encoder = load_encoder(DEMO_ENCODER, layers='all').encoder
+    DEMO_WEIGHTS.parent.mkdir(parents=True)
+    state = {f'backbone.{name}': value for name, value in encoder.state_dict().items()}
+    torch.save({'state_dict': state}, DEMO_WEIGHTS)
+    assert main([*words, '--tasks', 'knn']) == 0
+    rows = read_rows(tmp_path / 'out' / 'rows.jsonl')
+    assert {row.encoder for row in rows} == {'mask_rcnn_pe_nano'}
+    assert {row.weights for row in rows} == {file_sha256(DEMO_WEIGHTS)}
+
+
+def test_sweep__no_encoder_and_no_demo__is_one_message(words, capsys):
+    words = [word for word in words if word not in (ENCODER, '--demo')]
+    assert main([*words, '--data', 'knn=x', '--tasks', 'knn']) == 2
+    assert 'no ENCODER to measure: give a config' in capsys.readouterr().err
+
+
+def test_sweep__options_that_change_the_data__are_measured_anew(words, tmp_path):
+    words = [*words, '--tasks', 'knn']
+    assert main(words) == 0
+    swap = 'train_dataloader.dataset.data_prefix.img=images/validation/'
+    files = 'train_dataloader.dataset.ann_file=annotations/instances_validation.json'
+    assert main([*words, '--cfg-options', swap, files]) == 0
+    rows = read_rows(tmp_path / 'out' / 'rows.jsonl')
+    assert [row.layer for row in rows] == [0, 2, 5, 0, 2, 5]
+    # What was learned by heart is recognised.
+    assert {row.value for row in rows[3:]} == {100.0}
 
 
 def test_sweep__task_without_data__is_one_message(words, capsys):

@@ -71,6 +71,13 @@ def test_metric__fewer_images__leave_the_others_out(task):
     assert metric.compute() == pytest.approx(100, abs=0.1)
 
 
+def test_metric__of_every_layer__has_the_same_annotations_and_own_results(task):
+    one, other = task.coco_metric(), task.coco_metric()
+    assert one._coco_api is other._coco_api
+    one.results.append('found')
+    assert other.results == task.coco_metric().results == []
+
+
 def test_metric__nothing_found__is_zero(task):
     task.predict = lambda probe, features: [
         InstanceData(

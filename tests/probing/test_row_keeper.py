@@ -26,6 +26,18 @@ def test_pending__rows_of_the_same_work__are_left_out(tmp_path):
     assert finer.pending(task, [0], [0]) == {0: [0]}
 
 
+def test_rows__task_without_probes__do_not_claim_rounded_features(tmp_path):
+    probed, tracked = colour_task(), colour_task()
+    tracked.measure = lambda encoder, layers, on_progress: {}
+    keeper = RowKeeper(planted(), tmp_path / 'rows.jsonl')
+    for task in (probed, tracked):
+        with keeper.timed(task, 0, 1) as write:
+            write({0: 1.0})
+    one, other = read_rows(tmp_path / 'rows.jsonl')
+    assert one.protocol == {**other.protocol, 'features': 'float16'}
+    assert 'features' not in other.protocol
+
+
 def test_timed__numbers_of_a_run__share_its_time(tmp_path):
     path = tmp_path / 'rows.jsonl'
     keeper = RowKeeper(planted(), path)

@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 import torch
@@ -75,6 +76,24 @@ def test_sweep__two_processes__split_the_layers_and_have_the_same_numbers(
         layers = {layer for _, layer, _ in measured(options)}
         assert layers == ({0, 2} if rank == 0 else {0, 1, 2, 3})
     assert measured(options) == whole
+
+
+def test_sweep__process_with_all_its_rows__still_fills_its_share_of_a_store(tmp_path):
+    task = colour_task(train=40)
+    common = dict(features='store', keep_store=True)
+    sweep(planted((0, 1)), [task], [0], sweep_options(tmp_path, **common))
+    # Of layers 0 and 3 the first process has nothing left to measure.
+    shared = [sweep_options(tmp_path, share=(n, 2), **common) for n in range(2)]
+    runs = [
+        Thread(target=sweep, args=(planted((0, 3)), [task], [0], options), daemon=True)
+        for options in shared
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(timeout=60)
+    assert not any(run.is_alive() for run in runs)
+    assert sorted(layer for _, layer, _ in measured(shared[0])) == [0, 1, 3]
 
 
 def test_sweep__one_pass__serves_all_layers(tmp_path):

@@ -1,6 +1,7 @@
 """Tracking in a sweep: pe_mm.tracking's numbers, for any choice of layers."""
 
 import pytest
+from tracking_data import write_clip
 
 from pe_mm.engine.encoder_loading import load_encoder
 from pe_mm.probing.encoder import FrozenEncoder
@@ -38,3 +39,14 @@ def test_measure__layers__are_those_of_the_tracker_in_one_pass(scenes):
 def test_init__no_clips__is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match='JPEGImages'):
         TrackingTask(tmp_path, config='none', side=64)
+
+
+def test_init__clips_that_cannot_be_scored_or_tracked__are_an_error(tmp_path):
+    write_clip(tmp_path / 'few', annotated=(0, 4))
+    with pytest.raises(ValueError, match='few can be scored: one needs masks of three'):
+        TrackingTask(tmp_path / 'few', config='few', side=64)
+    write_clip(tmp_path / 'torn')
+    mask = tmp_path / 'torn/Annotations/480p/moving/00000.png'
+    mask.write_bytes(mask.read_bytes()[:60])
+    with pytest.raises(ValueError, match='00000.png cannot be read'):
+        TrackingTask(tmp_path / 'torn', config='torn', side=64)
