@@ -241,7 +241,8 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
     if isinstance(found, type) and not issubclass(found, PerceptionEncoder):
         raise ValueError(
             f'the backbone of {cfg.filename} is {found.__name__}; layers can be taken '
-            'out of a PerceptionEncoder only'
+            "out of a config's PerceptionEncoder only; for a model of timm give "
+            'timm/NAME'
         )
     images = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mean, std = images.get('mean'), images.get('std')
