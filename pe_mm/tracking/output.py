@@ -3,15 +3,13 @@
 import csv
 import io
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pe_mm.checkpoints.writing import atomic_file
+from pe_mm.checkpoints.writing import atomic_file, make_out_folder
 from pe_mm.data.storage import write_indexed_png
 
 from .clip_tracking import LabelMap
@@ -50,17 +48,7 @@ class TrackFolder:
     """
 
     def __init__(self, root: Path, settings: Mapping[str, Any]) -> None:
-        if root.exists() and not root.is_dir():
-            raise NotADirectoryError(f'--out {root} is a file; give a folder')
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root):
-                pass
-        except OSError as error:
-            raise OSError(
-                f'--out {root} cannot be written to: {os.strerror(error.errno or 0)}; '
-                'give a folder that you own'
-            ) from error
+        make_out_folder(root)
         self.root = root
         # Tuples and paths as JSON has them, to compare with what is read.
         self.settings: dict[str, Any] = json.loads(json.dumps(settings))

@@ -15,6 +15,7 @@ import pytest
         ('global-tokens', (), {'sources': ['text.png']}, 'text.png is no image'),
         ('global-tokens', (), {'encoder': 'PE-Spatial-X'}, 'did you mean PE-Spatial'),
         ('pca', ('--out', 'b.png'), {}, 'b.png is a file; give a folder'),
+        ('pca', ('--out', '/proc/none'), {}, '/proc/none cannot be written to: '),
     ],
 )
 def test_encoder_images__bad_input__is_one_line(
