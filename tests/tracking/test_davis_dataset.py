@@ -143,5 +143,5 @@ def test_clip__damaged_frame__is_an_error(davis):
     root = davis()
     (root / 'JPEGImages/480p/moving/00001.jpg').write_bytes(b'no picture')
 
-    with pytest.raises(ValueError, match=r'frame .*00001\.jpg cannot be read'):
+    with pytest.raises(ValueError, match=r'00001\.jpg cannot be read'):
         DavisDataset(root).clip('moving').read_frame(1)
