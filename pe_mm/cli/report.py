@@ -133,21 +133,22 @@ def field_text(row: 'ResultRow', name: str) -> str:
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder, and make sure that only an earlier report is replaced.
+    """Make sure that only an earlier report is replaced.
 
     Raises:
-        OSError: It cannot be made or written to, or it is a file.
+        NotADirectoryError: It is a file.
         ValueError: It has files with the names of ours that are not.
     """
-    from pe_mm.checkpoints.writing import make_out_folder
     from pe_mm.probing.page import is_report
 
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f'--out {folder} is a file; give a folder')
     report = folder / REPORT
-    ours = report.is_file() and is_report(report)
+    if report.is_file() and is_report(report):
+        return
     foreign = [name for name in (REPORT, *FIGURES) if (folder / name).exists()]
-    if foreign and not ours:
+    if foreign:
         raise ValueError(
             f'--out {folder} has {", ".join(foreign)} of no earlier run of pe-mm '
             'report, which would be overwritten; give another folder'
         )
-    make_out_folder(folder)

@@ -169,6 +169,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure what has no row yet, and say where the results are."""
+    from pe_mm.checkpoints.writing import make_out_folder
     from pe_mm.cli.report import check_folder
     from pe_mm.probing.probe_run import SweepOptions
     from pe_mm.probing.sweep import sweep
@@ -179,6 +180,7 @@ def run(args: argparse.Namespace) -> int:
     names = args.tasks or [name for name in TASKS if args.demo or name in data]
     check_names(names, data, is_demo=args.demo)
     check_folder(args.out)
+    make_out_folder(args.out)
     rank, world = process_share()
     encoder = open_encoder(args)
     tasks = build_tasks(names, task_options(args, encoder, data))

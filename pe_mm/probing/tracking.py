@@ -28,7 +28,7 @@ class TrackingTask:
 
     Raises:
         FileNotFoundError: The clips are not there, or one misses frames.
-        ValueError: There are no clips.
+        ValueError: There are no clips, or none with annotations that count.
     """
 
     name = 'tracking'
@@ -39,6 +39,11 @@ class TrackingTask:
     def __init__(self, root: Path, *, config: str, side: int) -> None:
         data = DavisDataset(root)
         self._clips = [data.clip(name) for name in data.names]
+        if not any(clip.scored for clip in self._clips):
+            raise ValueError(
+                f'no clip of {data.root} has annotations of three frames, of which the '
+                'first and the last do not count; tracking cannot be scored there'
+            )
         self._settings = make_protocol('pe', side=side)
         self.config = config
         self.resolution = (side, side)

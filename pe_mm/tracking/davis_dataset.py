@@ -173,7 +173,8 @@ class DavisDataset:
 
     def _listed(self, split: str) -> tuple[str, ...]:
         if split == ALL:
-            names = sorted(path.name for path in self._images.iterdir())
+            folders = (path.name for path in self._images.iterdir() if path.is_dir())
+            names = sorted(name for name in folders if not name.startswith('.'))
         else:
             folder = self.root / 'ImageSets' / '2017'
             file = folder / f'{split}.txt'

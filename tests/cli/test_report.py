@@ -129,12 +129,6 @@ def test_report__out_is_a_file__is_said(files, capsys):
     assert f'--out {files[0]} is a file; give a folder' in error
 
 
-def test_report__folder_that_cannot_be_made__is_said(files, capsys):
-    error = refused(capsys, files[0], '--out', '/proc/none')
-
-    assert '--out /proc/none cannot be written to: ' in error
-
-
 def test_report__pictures_without_out__are_refused(files, capsys):
     error = refused(capsys, files[0], '--pictures', files[0])
 

@@ -1,6 +1,7 @@
 """Tracking in a sweep: pe_mm.tracking's numbers, for any choice of layers."""
 
 import pytest
+from tracking_data import write_clip
 
 from pe_mm.engine.encoder_loading import load_encoder
 from pe_mm.probing.encoder import FrozenEncoder
@@ -37,4 +38,11 @@ def test_measure__layers__are_those_of_the_tracker_in_one_pass(scenes):
 
 def test_init__no_clips__is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match='JPEGImages'):
+        TrackingTask(tmp_path, config='none', side=64)
+
+
+def test_init__nothing_to_score__is_an_error(tmp_path):
+    write_clip(tmp_path, annotated={0, 4})
+
+    with pytest.raises(ValueError, match='has annotations of three frames'):
         TrackingTask(tmp_path, config='none', side=64)
