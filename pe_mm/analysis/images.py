@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pe_mm.data.storage import read_rgb
+
 MAX_SIZE = 1024  # Of images whose size was not chosen: 64 x 64 patches of 16 pixels.
 
 
@@ -46,18 +48,9 @@ def read_pictures(
     if len({name.casefold() for name in names}) < len(names):
         names = [f'{index}_{name}' for index, name in enumerate(names)]
     return [
-        Picture(name, _resize(_read(path), size, patch_size))
+        Picture(name, _resize(read_rgb(path), size, patch_size))
         for name, path in zip(names, paths, strict=True)
     ]
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    # Unlike imread, this tells a file that cannot be read from one that is no image.
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if image is None:
-        raise ValueError(f'{path} is no image that can be read')
-    return image[..., ::-1].astype(np.uint8)
 
 
 def _resize(

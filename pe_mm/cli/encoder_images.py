@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'encoder',
         metavar='ENCODER',
-        help='config file, or variant such as PE-Spatial-B16-512',
+        help='config file, variant such as PE-Spatial-B16-512, or timm/NAME',
     )
     parser.add_argument(
         'images',
@@ -77,21 +77,22 @@ def load(
     import matplotlib  # noqa: F401  (an extra: said before the work if it is missing)
 
     from pe_mm.analysis.images import read_pictures
+    from pe_mm.checkpoints.writing import make_out_folder
     from pe_mm.engine.encoder_loading import load_encoder
     from pe_mm.layers import parse_layers
     from pe_mm.prediction.images import find_images
     from pe_mm.prediction.loading import find_device
 
     paths = [f.path for source in args.images for f in find_images(source, args.out)]
-    if args.out.exists() and not args.out.is_dir():
-        raise NotADirectoryError(f'--out {args.out} is a file; give a folder')
     loaded = load_encoder(
         args.encoder,
         args.weights,
         layers=parse_layers(layers),
         device=find_device(args.device),
     )
-    return loaded, read_pictures(paths, args.size, loaded.encoder.patch_size)
+    pictures = read_pictures(paths, args.size, loaded.encoder.patch_size)
+    make_out_folder(args.out)
+    return loaded, pictures
 
 
 def to_tensor(loaded: 'LoadedEncoder', picture: 'Picture') -> 'Tensor':

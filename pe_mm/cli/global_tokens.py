@@ -66,6 +66,9 @@ def describe(found: 'Sequence[GlobalTokens]') -> list[str]:
                     f'layer {layer}: {sum(numbers)} global by {name} in {having} of '
                     f'{len(found)} images'
                 )
+        if name == 'attention' and all(found[0].windowed):
+            lines.append('by attention, nothing can be told: all layers are windowed')
+            continue
         first = first_layer(layers, masks)
         lines.append(
             f'by {name}, global tokens appear '

@@ -26,7 +26,6 @@ What is written to the folder --out:
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -103,6 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure what has no row yet, and say where the results are."""
+    from pe_mm.checkpoints.writing import make_out_folder
+    from pe_mm.cli.report import check_folder
     from pe_mm.probing.probe_run import SweepOptions
     from pe_mm.probing.sweep import sweep
     from pe_mm.probing.tasks import TASKS, build_tasks, check_names
@@ -112,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
     names = args.tasks or [name for name in TASKS if args.demo or name in data]
     check_names(names, data, is_demo=args.demo)
     args.encoder, args.weights = choose_encoder(args)
-    check_out(args.out)
+    check_folder(args.out)
+    make_out_folder(args.out)
     rank, world = process_share()
     encoder = open_encoder(args)
     tasks = build_tasks(names, task_options(args, encoder, data))
@@ -130,27 +132,6 @@ def run(args: argparse.Namespace) -> int:
     if rank == 0:
         report(args.out, args.recommend, complete=world == 1)
     return 0
-
-
-def check_out(out: Path) -> None:
-    """Make sure that results can be written, before they are measured.
-
-    Raises:
-        OSError: The folder cannot be made or written to.
-        ValueError: It has a report of somebody else's.
-    """
-    from pe_mm.cli.report import check_folder
-
-    check_folder(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise OSError(
-            f'--out {out} cannot be written to: {os.strerror(error.errno or 0)}; give '
-            'a folder that you own'
-        ) from error
 
 
 def process_share() -> tuple[int, int]:

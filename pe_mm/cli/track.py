@@ -13,8 +13,9 @@ that is wanted, in one pass. What is written to the folder --out:
   run.json, sequences/CLIP.json   the settings, and which clips are finished: the same
                                   command again goes on where an earlier run was stopped
 
-ENCODER is a config, of which model.backbone is built, or the name of a variant, such as
-PE-Spatial-B16-512. Layers are block ids from 0; papers count from 1.
+ENCODER is a config, of which model.backbone is built, the name of a variant, such as
+PE-Spatial-B16-512, or timm/NAME with timm's name of a vision transformer. Layers are
+block ids from 0; papers count from 1.
 """
 
 import argparse
@@ -36,7 +37,9 @@ NO_LIMIT = 'none'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm track`."""
-    parser.add_argument('encoder', metavar='ENCODER', help='config file, or variant')
+    parser.add_argument(
+        'encoder', metavar='ENCODER', help='config file, variant, or timm/NAME'
+    )
     parser.add_argument(
         'data',
         type=Path,

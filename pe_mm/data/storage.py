@@ -1,4 +1,7 @@
-"""Files of a demo data directory: where they are, and writes that cannot half fail."""
+"""Files of a demo data directory: where they are, and writes that cannot half fail.
+
+What reads and writes pictures here serves other folders too.
+"""
 
 import errno
 import json
@@ -109,6 +112,21 @@ def _is_running(process: int) -> bool:
 def encode_json(content: Any) -> bytes:
     """Encode JSON, always the same bytes for the same content."""
     return (json.dumps(content, separators=(',', ':')) + '\n').encode()
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, 3) RGB.
+
+    Raises:
+        ValueError: It is damaged or no picture.
+        OSError: The file cannot be read.
+    """
+    # Unlike imread, this tells a file that cannot be read from one that is no picture.
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
+        raise ValueError(f'{path} cannot be read: it is damaged or no picture')
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:

@@ -14,7 +14,6 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
 from pe_mm.backbones import PerceptionEncoder, TimmEncoder
-from pe_mm.backbones.timm_models import hub_address
 from pe_mm.checkpoints import load_encoder_weights, read_checkpoint
 from pe_mm.checkpoints.layouts import unwrap
 from pe_mm.checkpoints.mmengine_loading import PREFIX
@@ -185,19 +184,20 @@ def _load_timm(
     seed: int,
 ) -> LoadedEncoder:
     name = source.removeprefix(TIMM)
-    wanted = 'last' if layers is None else layers
+    options: dict[str, Any] = {'pretrained': checkpoint == HUB}
+    if checkpoint not in (None, HUB):
+        options['init_cfg'] = {'type': 'Pretrained', 'checkpoint': str(checkpoint)}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = TimmEncoder(name, wanted, freeze=True)
+        encoder = TimmEncoder(
+            name, 'last' if layers is None else layers, freeze=True, **options
+        )
     label = encoder.model_name
     if checkpoint is None:
         weights, digest = _warn_of_random(label, seed)
     else:
-        is_hub = checkpoint == HUB
-        weights = hub_address(name, encoder.model) if is_hub else str(checkpoint)
-        cfg = {'type': 'Pretrained', 'checkpoint': weights}
-        encoder = TimmEncoder(name, wanted, freeze=True, init_cfg=cfg)
         encoder.init_weights()
+        weights = encoder.init_cfg['checkpoint']
         digest = file_sha256(fetch(weights))
     return LoadedEncoder(
         encoder=encoder.to(device).eval(),
@@ -219,7 +219,7 @@ def _recipe_of(source: str) -> _Recipe:
         hint = f'did you mean {" or ".join(near)}? ' if near else ''
         raise ValueError(
             f'{source!r} is neither a config file nor the name of an encoder; {hint}'
-            f'Known: {", ".join(VARIANTS)}'
+            f'known: {", ".join(VARIANTS)}, and {TIMM}NAME for a model of timm'
         )
     return _recipe_of_config(load_config(source, launcher='none'))
 

@@ -6,10 +6,11 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+
+from pe_mm.data.storage import read_rgb
 
 from .davis_metric import VOID
 
@@ -35,7 +36,7 @@ class Clip:
     @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) of the first frame."""
-        return _read_rgb(self.frames[0]).shape[:2]
+        return read_rgb(self.frames[0]).shape[:2]
 
     @property
     def scored(self) -> tuple[int, ...]:
@@ -49,7 +50,7 @@ class Clip:
         Raises:
             ValueError: It cannot be read, or is of another size than the first one.
         """
-        image = _read_rgb(self.frames[index])
+        image = read_rgb(self.frames[index])
         _check_size(self.frames[index], image.shape[:2], self.size)
         return image
 
@@ -172,7 +173,8 @@ class DavisDataset:
 
     def _listed(self, split: str) -> tuple[str, ...]:
         if split == ALL:
-            names = sorted(path.name for path in self._images.iterdir())
+            folders = (path.name for path in self._images.iterdir() if path.is_dir())
+            names = sorted(name for name in folders if not name.startswith('.'))
         else:
             folder = self.root / 'ImageSets' / '2017'
             file = folder / f'{split}.txt'
@@ -206,13 +208,6 @@ def read_indexed(path: Path) -> Image.Image:
             'one, and track more objects in several runs'
         )
     return image
-
-
-def _read_rgb(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f'frame {path} cannot be read: it is damaged or no picture')
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
 def _check_size(path: Path, got: tuple[int, ...], wanted: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ first frame are carried through a clip by feature similarity alone, nothing is t
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,33 +19,10 @@ _TILE = 8  # Side in tokens of the blocks whose affinities are in memory at a ti
 _TARGETS = 64  # Likewise their number, where any distance is allowed.
 
 
-def propagate(
-    features: Iterable[Tensor], first_labels: Tensor, protocol: Protocol
-) -> Iterator[Tensor]:
-    """Carry soft labels through a clip, one frame at a time.
-
-    At most ``protocol.last_frames + 1`` frames are in memory, however long the clip is.
-
-    Args:
-        features: The (C, h, w) map of every frame, the first one's first.
-        first_labels: (K, h, w) share of each of K labels in the first frame's tokens.
-        protocol: Its sizes do not matter here.
-
-    Yields:
-        (K, h, w) of every frame after the first; the K numbers of a token add up to 1
-        where those of the first frame do.
-
-    Raises:
-        ValueError: Maps of different sizes.
-    """
-    maps = iter(features)
-    context = Context(next(maps), first_labels, protocol)
-    for target in maps:
-        yield context.advance(target)
-
-
 class Context:
     """The frames that labels come from: the first one and the last few.
+
+    At most ``protocol.last_frames + 1`` frames are in memory, however long the clip is.
 
     Args:
         features: (C, h, w) map of the first frame.
@@ -70,7 +47,8 @@ class Context:
             features: Its (C, h, w) map.
 
         Returns:
-            Its (K, h, w) soft labels.
+            Its (K, h, w) soft labels; the K numbers of a token add up to 1 where those
+            of the first frame do.
 
         Raises:
             ValueError: The map is of another size than the first frame's.

@@ -3,15 +3,13 @@
 import csv
 import io
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pe_mm.checkpoints.writing import atomic_file
+from pe_mm.checkpoints.writing import atomic_file, make_out_folder
 from pe_mm.data.storage import write_indexed_png
 
 from .clip_tracking import LabelMap
@@ -50,17 +48,7 @@ class TrackFolder:
     """
 
     def __init__(self, root: Path, settings: Mapping[str, Any]) -> None:
-        if root.exists() and not root.is_dir():
-            raise NotADirectoryError(f'--out {root} is a file; give a folder')
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root):
-                pass
-        except OSError as error:
-            raise OSError(
-                f'--out {root} cannot be written to: {os.strerror(error.errno or 0)}; '
-                'give a folder that you own'
-            ) from error
+        make_out_folder(root)
         self.root = root
         # Tuples and paths as JSON has them, to compare with what is read.
         self.settings: dict[str, Any] = json.loads(json.dumps(settings))
@@ -90,11 +78,15 @@ class TrackFolder:
     def read_scores(self, clip: Clip) -> dict[int, list[ObjectFrames]] | None:
         """Return the scores of a clip that is finished; None where it is not.
 
-        A clip that has other frames or annotations by now is not.
+        A clip whose frames or annotations have other names or sizes by now is not.
+
+        Raises:
+            ValueError: The file of its scores is damaged.
         """
+        path = self._sequence(clip)
         try:
-            content = json.loads(self._sequence(clip).read_bytes())
-            if content['files'] != _file_names(clip):
+            content = json.loads(path.read_bytes())
+            if content['files'] != _file_sizes(clip):
                 return None
             return {
                 int(layer): [ObjectFrames(**scored) for scored in objects]
@@ -102,6 +94,10 @@ class TrackFolder:
             }
         except FileNotFoundError:
             return None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f'{path} is damaged; delete it, and the clip is tracked again'
+            ) from error
 
     def write_scores(self, clip: Clip, scores: Scores, encoded: Sequence[int]) -> None:
         """Mark a clip as finished, with its scores, once all its masks are written.
@@ -112,7 +108,7 @@ class TrackFolder:
             encoded: (height, width) at which its frames were encoded.
         """
         content = {
-            'files': _file_names(clip),
+            'files': _file_sizes(clip),
             'encoded_size': list(encoded),
             'layers': {
                 str(layer): [asdict(scored) for scored in objects]
@@ -197,19 +193,27 @@ def object_rows(scores: Scores) -> list[dict[str, Any]]:
     ]
 
 
-def _file_names(clip: Clip) -> dict[str, list[str]]:
+def _file_sizes(clip: Clip) -> dict[str, dict[str, int]]:
+    masks = [path for path in clip.masks if path is not None]
     return {
-        'frames': [path.name for path in clip.frames],
-        'masks': [path.name for path in clip.masks if path is not None],
+        kind: {path.name: path.stat().st_size for path in paths}
+        for kind, paths in (('frames', clip.frames), ('masks', masks))
     }
 
 
 def _differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    earlier, now = _flat(earlier), _flat(now)
     return ', '.join(
         f'{key} was {earlier.get(key)} and is {now.get(key)}'
         for key in sorted({*earlier, *now})
         if earlier.get(key) != now.get(key)
     )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Lift what is inside of the protocol beside the other settings."""
+    both = {**settings, **settings.get('protocol', {})}
+    return {key: value for key, value in both.items() if key != 'protocol'}
 
 
 def _json(content: Any) -> bytes:

@@ -49,7 +49,7 @@ def test_read_pictures__names__are_numbered_where_they_are_the_same(write):
 def test_read_pictures__what_is_no_image__is_refused(tmp_path, write):
     for name, content in (('empty.png', b''), ('text.png', b'text')):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f'{name} is no image'):
+        with pytest.raises(ValueError, match=f'{name} cannot be read: it is damaged'):
             read_pictures([tmp_path / name], None, 16)
     with pytest.raises(FileNotFoundError):
         read_pictures([tmp_path / 'missing.png'], None, 16)

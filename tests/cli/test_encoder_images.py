@@ -12,9 +12,10 @@ import pytest
         ('pca', ('--size', '32'), {}, 'window_size=8 is larger than the grid of 2 x 2'),
         ('pca', ('--device', 'cuda:99'), {}, '--device cuda:99 cannot be used'),
         ('global-tokens', (), {'sources': ['no.png']}, 'no.png does not exist'),
-        ('global-tokens', (), {'sources': ['text.png']}, 'text.png is no image'),
+        ('global-tokens', (), {'sources': ['text.png']}, 'text.png cannot be read'),
         ('global-tokens', (), {'encoder': 'PE-Spatial-X'}, 'did you mean PE-Spatial'),
         ('pca', ('--out', 'b.png'), {}, 'b.png is a file; give a folder'),
+        ('pca', ('--out', '/proc/none'), {}, '/proc/none cannot be written to: '),
     ],
 )
 def test_encoder_images__bad_input__is_one_line(

@@ -5,6 +5,14 @@ import numpy as np
 from pe_mm.analysis import find_global_tokens
 
 
+def test_global_tokens__windowed_layers_alone__are_said_to_hide_attention(run_encoder):
+    code, printed = run_encoder('global-tokens', '--layers', '0')
+
+    assert code == 0
+    assert 'by attention, nothing can be told: all layers are windowed' in printed.out
+    assert 'by norm, global tokens appear in no layer' in printed.out
+
+
 def test_global_tokens__arrays_and_words__are_what_was_found(
     run_encoder, encoder_inputs, written, tmp_path
 ):

@@ -122,5 +122,5 @@ def test_track__other_settings_in_the_same_folder__is_refused(track):
     code, printed = track(*SMALL, '--top-k', 3)
 
     assert code == 2
-    assert 'other settings: protocol was' in printed.err
+    assert 'other settings: top_k was 5 and is 3; nothing' in printed.err
     assert 'nothing was changed, give another folder' in printed.err

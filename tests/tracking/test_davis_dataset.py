@@ -96,6 +96,14 @@ def test_dataset__missing_folder_or_clip__is_an_error(davis, tmp_path):
         DavisDataset(root)
 
 
+def test_dataset__all_clips__are_folders_that_are_not_hidden(davis):
+    root = davis()
+    (root / 'JPEGImages/480p/.thumbnails').mkdir()
+    (root / 'JPEGImages/480p/README').write_text('no clip')
+
+    assert DavisDataset(root, split='all').names == ('moving',)
+
+
 def test_clip__sizes_differ__is_an_error(davis):
     root = davis(frames=3)
     cv2.imwrite(
@@ -143,5 +151,5 @@ def test_clip__damaged_frame__is_an_error(davis):
     root = davis()
     (root / 'JPEGImages/480p/moving/00001.jpg').write_bytes(b'no picture')
 
-    with pytest.raises(ValueError, match=r'frame .*00001\.jpg cannot be read'):
+    with pytest.raises(ValueError, match=r'00001\.jpg cannot be read'):
         DavisDataset(root).clip('moving').read_frame(1)

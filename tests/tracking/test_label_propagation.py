@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from helpers import GOLDEN
-from pe_mm.tracking.label_propagation import Context, propagate
+from pe_mm.tracking.label_propagation import Context
 from pe_mm.tracking.protocols import make_protocol
 
 
@@ -15,6 +15,13 @@ def golden():
     """Return what DINO's script gave, and what it was given."""
     with np.load(GOLDEN / 'tracking.npz') as arrays:
         return {key: torch.from_numpy(arrays[key]) for key in arrays}
+
+
+def propagate(features, first_labels, protocol):
+    """Yield the soft labels of every frame after the first."""
+    maps = iter(features)
+    context = Context(next(maps), first_labels, protocol)
+    yield from map(context.advance, maps)
 
 
 def one_hot(labels):

@@ -53,13 +53,34 @@ def test_scores__written_and_read__are_the_same(tmp_path, davis):
     assert TrackFolder(tmp_path / 'out', SETTINGS).read_scores(clip) == SCORES[0]
 
 
+def test_read_scores__frame_of_another_size__is_not_finished(tmp_path, davis):
+    clip = DavisDataset(davis()).clip('moving')
+    folder = TrackFolder(tmp_path / 'out', SETTINGS)
+    folder.write_scores(clip, SCORES[0], (48, 80))
+
+    clip.frames[1].write_bytes(clip.frames[1].read_bytes() + b'!')
+
+    assert folder.read_scores(clip) is None
+
+
+@pytest.mark.parametrize('content', ['{', '{}', '[]'])
+def test_read_scores__damaged_file__is_an_error(tmp_path, davis, content):
+    clip = DavisDataset(davis()).clip('moving')
+    folder = TrackFolder(tmp_path / 'out', SETTINGS)
+    folder.write_scores(clip, SCORES[0], (48, 80))
+    (folder.root / 'sequences' / 'moving.json').write_text(content)
+
+    with pytest.raises(ValueError, match=r'moving\.json is damaged; delete it'):
+        folder.read_scores(clip)
+
+
 def test_folder__other_settings__is_an_error_and_stays(tmp_path, davis):
     clip = DavisDataset(davis()).clip('moving')
     tmp_path = tmp_path / 'out'
     TrackFolder(tmp_path, SETTINGS).write_scores(clip, SCORES[0], (48, 80))
     before = (tmp_path / 'run.json').read_bytes()
 
-    with pytest.raises(ValueError, match=r'layers was \[0, 3\] and is \[5\]'):
+    with pytest.raises(ValueError, match=r'layers was \[0, 3\] and is \[5\]; n'):
         TrackFolder(tmp_path, {**SETTINGS, 'layers': [5]})
 
     assert (tmp_path / 'run.json').read_bytes() == before
