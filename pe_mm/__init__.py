@@ -15,7 +15,7 @@ try:
     compat.declare_torchvision_ops()
     compat.allow_mmengine_checkpoints()
     from pe_mm import registry
-    from pe_mm.backbones import PerceptionEncoder
+    from pe_mm.backbones import PerceptionEncoder, TimmEncoder
     from pe_mm.necks import (
         DPTReassemble,
         LayerMix,
@@ -42,5 +42,6 @@ __all__ = [
     'PerceptionEncoder',
     'SequentialNeck',
     'SimpleFeaturePyramid',
+    'TimmEncoder',
     'registry',
 ]

@@ -40,6 +40,26 @@ def resolve_layers(layers: str | int | Sequence[int], depth: int) -> tuple[int, 
     return resolved
 
 
+def parse_layers(text: str) -> str | tuple[int, ...]:
+    """Read a layer choice from the command line, for ``resolve_layers``.
+
+    Args:
+        text: A word, such as 'all', or block ids with commas between them: '2,5,-1'.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if text in ('last', 'quarters', 'all'):
+        return text
+    try:
+        return tuple(int(part) for part in text.split(','))
+    except ValueError as error:
+        raise ValueError(
+            f'layers {text!r} are no layer choice; give block ids such as 2,5,8, '
+            "'last', 'quarters' or 'all'"
+        ) from error
+
+
 def _resolve_word(word: str, depth: int) -> tuple[int, ...]:
     if word == 'last':
         return (depth - 1,)

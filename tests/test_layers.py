@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pe_mm.layers import resolve_layers
+from pe_mm.layers import parse_layers, resolve_layers
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,17 @@ def test_resolve_layers__no_integer__is_refused(layer) -> None:
 def test_resolve_layers__array__is_refused_as_no_sequence() -> None:
     with pytest.raises(ValueError, match=r'integer block id, got array\(\[1, 3\]\)'):
         resolve_layers(np.array([1, 3]), 12)
+
+
+@pytest.mark.parametrize(
+    ('text', 'choice'),
+    [('all', 'all'), ('quarters', 'quarters'), ('5', (5,)), ('2,5,-1', (2, 5, -1))],
+)
+def test_parse_layers__text__gives_a_choice(text, choice) -> None:
+    assert parse_layers(text) == choice
+
+
+@pytest.mark.parametrize('text', ['', '2,,5', '1.5', 'first', '2-5'])
+def test_parse_layers__nothing_that_names_layers__is_an_error(text) -> None:
+    with pytest.raises(ValueError, match='are no layer choice; give block ids'):
+        parse_layers(text)

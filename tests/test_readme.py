@@ -130,6 +130,8 @@ def test_shell_line__as_written__is_understood(line, tmp_path, monkeypatch) -> N
         args = build_parser(list(COMMANDS)).parse_args(words)
         if 'config' in args:
             assert (ROOT / args.config).is_file()
+        if 'encoder' in args and args.encoder.endswith('.py'):
+            assert (ROOT / args.encoder).is_file()
 
 
 def test_layout_map__paths__are_the_packages_folders_and_files() -> None:

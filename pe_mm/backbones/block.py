@@ -70,21 +70,29 @@ class Attention(nn.Module):
         Returns:
             (B, N, C).
         """
+        q, k, v = self.project(x, rope, windows)
+        attended = F.scaled_dot_product_attention(q, k, v)
+        attended = attended.transpose(1, 2).flatten(2)
+        if windows is not None and not windows.divides:
+            attended = windows.crop(attended)
+        return self.proj(attended)
+
+    def project(
+        self, x: Tensor, rope: Tensor, windows: Windows | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries and keys, both rotated, and values; arguments as in forward.
+
+        Returns:
+            Three (B, heads, N, C / heads), of all windows where ``x`` is to be split.
+        """
         qkv = self.qkv(x)
         if windows is not None and not windows.divides:
             # The projection of a zero token.
             qkv = windows.pad(qkv, self.qkv.bias)
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).unbind(2)
         in_place = may_overwrite(self.qkv)
-        attended = F.scaled_dot_product_attention(
-            rotate(q, rope, in_place=in_place).transpose(1, 2),
-            rotate(k, rope, in_place=in_place).transpose(1, 2),
-            v.transpose(1, 2),
-        )
-        attended = attended.transpose(1, 2).flatten(2)
-        if windows is not None and not windows.divides:
-            attended = windows.crop(attended)
-        return self.proj(attended)
+        q, k = (rotate(part, rope, in_place=in_place) for part in (q, k))
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
 
 class Block(nn.Module):

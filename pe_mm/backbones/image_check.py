@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 
-def check_image(image: Any, kernel: Tensor) -> None:
+def check_image(image: Any, dtype: torch.dtype, patch_size: int) -> None:
     """Check a batch of images.
 
     Args:
         image: (B, 3, H, W), floating point.
-        kernel: (C, 3, patch, patch), the weight of the patch embedding.
+        dtype: Of the weights.
+        patch_size: Patch side in pixels.
 
     Raises:
         ValueError: It is no float tensor of that shape, its dtype is not the weights'
@@ -29,17 +30,17 @@ def check_image(image: Any, kernel: Tensor) -> None:
         )
     if not image.is_floating_point():
         raise ValueError(
-            f'image must be {kernel.dtype}, got {image.dtype}; '
-            'normalise 0-255 RGB first: (image - 127.5) / 127.5'
+            f'image must be {dtype}, got {image.dtype}; '
+            'normalise 0-255 RGB first: (image - mean) / std'
         )
     # In this order: devices such as meta know no autocast.
-    if image.dtype != kernel.dtype and not torch.is_autocast_enabled(image.device.type):
+    if image.dtype != dtype and not torch.is_autocast_enabled(image.device.type):
         raise ValueError(
-            f'image is {image.dtype}, the weights are {kernel.dtype}; '
+            f'image is {image.dtype}, the weights are {dtype}; '
             'convert the image, or run under torch.autocast'
         )
-    if min(image.shape[-2:]) < kernel.shape[-1]:
+    if min(image.shape[-2:]) < patch_size:
         raise ValueError(
             f'image of {image.shape[-2]} x {image.shape[-1]} px is smaller than '
-            f'a patch of {kernel.shape[-1]} px; resize it'
+            f'a patch of {patch_size} px; resize it'
         )

@@ -231,7 +231,7 @@ class PerceptionEncoder(BaseModule):
                 'training) or load a checkpoint first; for a dry run, build the '
                 'encoder without pretrained and init_cfg'
             )
-        check_image(image, self.patch_embed.proj.weight)
+        check_image(image, self.patch_embed.proj.weight.dtype, self.patch_size)
         tokens = []
         with _no_grad_if(self.frozen_blocks > 0):
             x, grid = self._embed(image)

@@ -40,6 +40,25 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def make_out_folder(root: Path) -> None:
+    """Make a command's folder of results, before the work whose results it gets.
+
+    Raises:
+        OSError: It cannot be made or written to, or it is a file.
+    """
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(f'--out {root} is a file; give a folder')
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise OSError(
+            f'--out {root} cannot be written to: {os.strerror(error.errno or 0)}; '
+            'give a folder that you own'
+        ) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file as ``atomic_file`` does, with one error for all that can fail.

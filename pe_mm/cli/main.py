@@ -17,6 +17,13 @@ COMMANDS = {
     'train': 'pe_mm.cli.train',
     'test': 'pe_mm.cli.test',
     'predict': 'pe_mm.cli.predict',
+    'report': 'pe_mm.cli.report',
+    'track': 'pe_mm.cli.track',
+    'attention': 'pe_mm.cli.attention',
+    'global-tokens': 'pe_mm.cli.global_tokens',
+    'pca': 'pe_mm.cli.pca',
+    'match': 'pe_mm.cli.match',
+    'sweep': 'pe_mm.cli.sweep',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

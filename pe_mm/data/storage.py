@@ -1,8 +1,12 @@
-"""Files of a demo data directory: where they are, and writes that cannot half fail."""
+"""Files of a demo data directory: where they are, and writes that cannot half fail.
+
+What reads and writes pictures here serves other folders too.
+"""
 
 import errno
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -110,6 +114,21 @@ def encode_json(content: Any) -> bytes:
     return (json.dumps(content, separators=(',', ':')) + '\n').encode()
 
 
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, 3) RGB.
+
+    Raises:
+        ValueError: It is damaged or no picture.
+        OSError: The file cannot be read.
+    """
+    # Unlike imread, this tells a file that cannot be read from one that is no picture.
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
+        raise ValueError(f'{path} cannot be read: it is damaged or no picture')
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+
+
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
     """Encode an RGB picture."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
@@ -121,10 +140,19 @@ def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return cv2.imencode('.png', image)[1].tobytes()
 
 
-def write_indexed_png(path: Path, ids: NDArray[np.uint8]) -> None:
-    """Write ids as an indexed PNG with the colours that DAVIS uses."""
+def write_indexed_png(
+    path: Path, ids: NDArray[np.uint8], palette: Sequence[int] = ()
+) -> None:
+    """Write ids as an indexed PNG.
+
+    Args:
+        path: The file, which is written whole or not at all.
+        ids: (H, W).
+        palette: Red, green and blue of each id, one after the other; the colours that
+            DAVIS uses where there are none.
+    """
     picture = Image.fromarray(ids)
-    picture.putpalette(davis_palette().ravel().tolist())
+    picture.putpalette(list(palette) or davis_palette().ravel().tolist())
     buffer = BytesIO()
     picture.save(buffer, format='PNG')
     write_bytes(path, buffer.getvalue())

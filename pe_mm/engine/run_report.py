@@ -102,4 +102,8 @@ def append_result(path: str | Path, row: Mapping[str, Any]) -> None:
 
 def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

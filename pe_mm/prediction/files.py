@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
-from pe_mm.checkpoints.writing import atomic_file
+from pe_mm.checkpoints.writing import atomic_file, make_out_folder
 
 from .drawing import Picture
 from .images import ImageFile
@@ -42,17 +41,7 @@ class OutputFolder:
     """
 
     def __init__(self, root: Path) -> None:
-        if root.exists() and not root.is_dir():
-            raise NotADirectoryError(f'--out {root} is a file; give a folder')
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root):
-                pass
-        except OSError as error:
-            raise OSError(
-                f'--out {root} cannot be written to: {os.strerror(error.errno or 0)}; '
-                'give a folder that you own'
-            ) from error
+        make_out_folder(root)
         self.root = root
         self._written: set[str] = set()
         foreign = [n for n in (*_RESULTS, RUN, *_SUFFIXES) if _holds(root / n)]

@@ -5,25 +5,25 @@ import torch
 
 from pe_mm.backbones.image_check import check_image
 
-KERNEL = torch.zeros(16, 3, 8, 8)
+PATCH = 8
 
 
 @pytest.mark.parametrize('shape', [(1, 3, 8, 8), (2, 3, 9, 300), (0, 3, 8, 8)])
 def test_check__image_of_at_least_a_patch__is_fine(shape) -> None:
-    check_image(torch.zeros(shape), KERNEL)
+    check_image(torch.zeros(shape), torch.float32, PATCH)
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16])
 def test_check__dtype_of_the_weights__is_fine(dtype) -> None:
-    check_image(torch.zeros(1, 3, 8, 8, dtype=dtype), KERNEL.to(dtype))
+    check_image(torch.zeros(1, 3, 8, 8, dtype=dtype), dtype, PATCH)
 
 
 def test_check__another_float_dtype__is_fine_under_autocast_only() -> None:
     images = torch.zeros(1, 3, 8, 8, dtype=torch.bfloat16)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        check_image(images, KERNEL)
+        check_image(images, torch.float32, PATCH)
     with pytest.raises(ValueError, match=r'bfloat16, the weights are torch\.float32'):
-        check_image(images, KERNEL)
+        check_image(images, torch.float32, PATCH)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_check__another_float_dtype__is_fine_under_autocast_only() -> None:
 )
 def test_check__bad_image__says_what_is_wrong(images, message) -> None:
     with pytest.raises(ValueError, match=message):
-        check_image(images, KERNEL)
+        check_image(images, torch.float32, PATCH)

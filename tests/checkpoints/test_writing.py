@@ -8,7 +8,12 @@ import torch
 from safetensors import safe_open
 
 from pe_mm.checkpoints import CheckpointError, read_checkpoint
-from pe_mm.checkpoints.writing import _own_memory, replacing, save_checkpoint
+from pe_mm.checkpoints.writing import (
+    _own_memory,
+    make_out_folder,
+    replacing,
+    save_checkpoint,
+)
 
 
 def test_save__view_of_a_large_tensor__writes_the_view_alone(tmp_path) -> None:
@@ -76,3 +81,26 @@ def test_replacing__parent_is_a_file__is_a_clear_error(tmp_path) -> None:
         replacing(tmp_path / 'file' / 'a.pt'),
     ):
         pass
+
+
+def test_make_out_folder__missing__is_made_and_left_empty(tmp_path) -> None:
+    make_out_folder(tmp_path / 'a' / 'b')
+    assert list((tmp_path / 'a' / 'b').iterdir()) == []
+
+
+def test_make_out_folder__file_in_its_place__is_an_error(tmp_path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(NotADirectoryError, match='--out .*file is a file; give a'):
+        make_out_folder(tmp_path / 'file')
+    with pytest.raises(OSError, match='--out .*sub cannot be written to: Not a dir'):
+        make_out_folder(tmp_path / 'file' / 'sub')
+
+
+def test_make_out_folder__read_only__is_an_error(tmp_path, monkeypatch) -> None:
+    def refuse(**kwargs):
+        raise PermissionError(13, 'Permission denied', kwargs['dir'])
+
+    # The rights of a folder do not stop root, whom tests may run as.
+    monkeypatch.setattr('tempfile.TemporaryFile', refuse)
+    with pytest.raises(OSError, match='cannot be written to: Permission denied; '):
+        make_out_folder(tmp_path)

@@ -20,26 +20,6 @@ def test_output_folder__missing__is_made_and_left_empty(tmp_path):
     assert list((tmp_path / 'a' / 'b').iterdir()) == []
 
 
-def test_output_folder__file_in_its_place__is_an_error(tmp_path):
-    (tmp_path / 'file').touch()
-
-    with pytest.raises(NotADirectoryError, match='--out .*file is a file; give a'):
-        OutputFolder(tmp_path / 'file')
-    with pytest.raises(OSError, match='--out .*sub cannot be written to: Not a dir'):
-        OutputFolder(tmp_path / 'file' / 'sub')
-
-
-def test_output_folder__read_only__is_an_error_before_the_work(tmp_path, monkeypatch):
-    def refuse(**kwargs):
-        raise PermissionError(13, 'Permission denied', kwargs['dir'])
-
-    # The rights of a folder do not stop root, whom tests may run as.
-    monkeypatch.setattr('tempfile.TemporaryFile', refuse)
-
-    with pytest.raises(OSError, match='cannot be written to: Permission denied; '):
-        OutputFolder(tmp_path)
-
-
 def touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()

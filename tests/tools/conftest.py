@@ -47,3 +47,9 @@ def contestants(monkeypatch):
 def measure(monkeypatch):
     """tools/benchmark_measure.py."""
     return load('benchmark_measure', monkeypatch)
+
+
+@pytest.fixture
+def sweep_benchmark(monkeypatch):
+    """tools/benchmark_sweep.py."""
+    return load('benchmark_sweep', monkeypatch)

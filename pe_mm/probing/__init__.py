@@ -1,0 +1,1 @@
+"""Which layer: one frozen encoder, a light probe per layer, and what came out."""

@@ -1,0 +1,1 @@
+"""Zero-shot tracking: labels of the first frame, carried on by feature similarity."""
