@@ -91,7 +91,11 @@ def load(
         device=find_device(args.device),
     )
     pictures = read_pictures(paths, args.size, loaded.encoder.patch_size)
+    is_new = not args.out.exists()
     make_out_folder(args.out)
+    if is_new:
+        # What is found wrong only with the encoder's help leaves no empty folder.
+        args.out.rmdir()
     return loaded, pictures
 
 
