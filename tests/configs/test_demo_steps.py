@@ -22,6 +22,7 @@ METRICS = {
     'CocoMetric': ('coco/bbox_mAP', 1),
     'IoUMetric': ('mIoU', 100),
     'pe_mm.DepthMetric': ('rmse', 11.3),
+    'pe_mm.PanopticQualityMetric': ('coco/bbox_mAP', 1),
 }
 
 
