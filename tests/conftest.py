@@ -1,7 +1,10 @@
 """Set up what every test needs."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 import pe_mm  # noqa: F401  (first: it makes timm importable on CPU-only installs)
 
@@ -9,3 +12,10 @@ import pe_mm  # noqa: F401  (first: it makes timm importable on CPU-only install
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_loggers_of_other_tests() -> Iterator[None]:
+    """Drop mmengine's loggers, which keep the captured streams of their test."""
+    yield
+    MMLogger._instance_dict.clear()

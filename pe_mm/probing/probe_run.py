@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.registry import DefaultScope
+
 from .encoder import FrozenEncoder
 from .feature_store import FeatureStore, free_bytes, gib
 from .features import ComputedFeatures, Features, StoredFeatures, fill, plan_store_parts
@@ -165,7 +167,9 @@ class ProbeRun:
         height, width = encoder.tokens(*task.resolution)
         numbers = encoder.channels * height * width * task.budget.batch_size
         layers = max(len(numbers) for numbers in self._pending.values())
-        with quiet():
+        # The encoder's config may have left another scope.
+        in_scope = DefaultScope.overwrite_default_scope(task.scope)
+        with in_scope, quiet():
             probe = task.build_probe(encoder.channels)
         size = sum(p.numel() * _PARAMETER_BYTES for p in probe.parameters())
         size += sum(buffer.nbytes for buffer in probe.buffers())

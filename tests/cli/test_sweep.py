@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from pe_mm.cli.main import main
 from pe_mm.cli.sweep import DEMO_ENCODER, DEMO_WEIGHTS
@@ -62,6 +63,13 @@ def test_sweep__all_tasks__are_measured_reported_and_not_twice(words, tmp_path, 
     assert main([*words, '--tasks', 'depth', 'tracking']) == 0
     assert 'depth: its rows are there already' in capsys.readouterr().out
     assert values(tmp_path / 'out') == rows
+
+
+def test_sweep__another_scope_is_left_from_before__does_not_matter(words, tmp_path):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        assert main([*words, '--tasks', 'detection', '--layers', '2']) == 0
+
+    assert set(values(tmp_path / 'out')) == {('detection', 2, 0)}
 
 
 def test_sweep__two_processes__write_the_numbers_of_one(words, tmp_path):
