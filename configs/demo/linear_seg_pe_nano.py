@@ -2,6 +2,8 @@
 
 Command: pe-mm train configs/demo/linear_seg_pe_nano.py, or on two processes as
 README.md says.
+Cost: 8 minutes on 2 CPU cores that had other work too.
+Result: mIoU 52.5, mAcc 63.4, aAcc 86.9 (200 scenes, seed 0).
 """
 
 _base_ = [

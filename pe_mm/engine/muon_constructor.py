@@ -65,10 +65,11 @@ class MuonOptimWrapperConstructor:
             )
         if self.patch_kernel:
             matrices += [
-                encoder.patch_embed.proj.weight
+                parameter
                 for encoder in model.modules()
                 if isinstance(encoder, PerceptionEncoder)
-                and encoder.patch_embed.proj.weight.requires_grad
+                for parameter in encoder.patch_embed.proj.parameters()
+                if parameter.requires_grad and parameter.ndim == 4
             ]
         taken = {id(parameter) for parameter in matrices}
         others = [
