@@ -1,7 +1,6 @@
 """Depth from one layer: batch norm, a 1x1 convolution, the expectation over bins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -12,16 +11,15 @@ from torch import Tensor, nn
 
 from pe_mm.depth import LinearDepthHead
 
-from .config_images import check_evaluator, load_splits
-from .data_facts import describe_data
-from .probe_task import Budget, Sample
+from .config_task import ConfigTask
+from .probe_task import Sample
 from .quiet import quiet
 
 NUM_BINS = 256
 _RANGE = ('min_depth_eval', 'max_depth_eval')
 
 
-class DepthTask:
+class DepthTask(ConfigTask):
     """Estimate depth in metres; RMSE, averaged over images.
 
     The probe is DINOv3's (arXiv 2508.10104, its code): batch norm, 1x1 convolution, 256
@@ -30,47 +28,27 @@ class DepthTask:
     the pictures' own size when it is measured.
 
     Args:
-        cfg: A config of data, as ``load_data_config`` returns it.
-        config: What rows call it.
-        side: Of the square images, in pixels.
-        budget: Of the training.
-        limits: Most images for training and for measuring; None for all.
-
-    Raises:
-        ValueError: The config is of data for another task.
+        cfg: A config of data, as ``load_data_config`` returns it, with a DepthMetric.
+        settings: What else ``ConfigTask`` takes.
     """
 
     name = 'depth'
     metric = 'RMSE'
     higher_is_better = False
-    is_random = True
     scope = 'mmseg'
+    evaluator = 'DepthMetric'
 
-    def __init__(
-        self,
-        cfg: Config,
-        *,
-        config: str,
-        side: int,
-        budget: Budget,
-        limits: tuple[int | None, int | None] = (None, None),
-    ) -> None:
-        check_evaluator(cfg, config, self.name, 'DepthMetric')
-        self.config = config
-        self.budget = budget
-        self.train, self.val = load_splits(cfg, self.scope, side, limits)
-        self.resolution = (side, side)
-        self._grid = (side // 4, side // 4)
-        self._evaluator = cfg.val_evaluator
+    def __init__(self, cfg: Config, **settings: Any) -> None:
+        super().__init__(cfg, **settings)
+        self._grid = tuple(side // 4 for side in self.resolution)
         # The loss first learns the scale.
-        self._warm_iters = (budget.iterations or 0) // 10
-        self.protocol: Mapping[str, Any] = {
-            **asdict(budget),
-            **describe_data(self.train, self.val, cfg.val_evaluator),
+        self._warm_iters = (self.budget.iterations or 0) // 10
+        self.protocol = {
+            **self.protocol,
             'probe': f'batch norm, 1x1 convolution, {NUM_BINS} linear bins',
             'loss': 'SigLoss at 1/4 of the resolution',
-            'metres': [cfg.val_evaluator[key] for key in _RANGE],
-            'crop': cfg.val_evaluator.get('crop_type'),
+            'metres': [self._evaluator[key] for key in _RANGE],
+            'crop': self._evaluator.get('crop_type'),
         }
 
     def encode_truth(self, sample: Sample) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +12,8 @@ from mmengine.registry import METRICS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .config_images import check_evaluator, load_splits
-from .data_facts import describe_data
-from .probe_task import Budget, Sample
+from .config_task import ConfigTask
+from .probe_task import Sample
 from .quiet import quiet
 
 CHANNELS = 64
@@ -70,48 +68,28 @@ class DetectionProbe(nn.Module):
         return outputs
 
 
-class DetectionTask:
+class DetectionTask(ConfigTask):
     """Find boxes; AP of COCO, in percent.
 
     Args:
         cfg: A config of data, as ``load_data_config`` returns it, with a CocoMetric.
-        config: What rows call it.
-        side: Of the square images, in pixels; boxes are measured in the pictures' own.
         patch_size: Of the encoder, in pixels.
-        budget: Of the training.
-        limits: Most images for training and for measuring; None for all.
-
-    Raises:
-        ValueError: The evaluator is no CocoMetric.
+        settings: What else ``ConfigTask`` takes; boxes are measured at the pictures'
+            own size.
     """
 
     name = 'detection'
     metric = 'box AP'
     higher_is_better = True
-    is_random = True
     scope = 'mmdet'
+    evaluator = 'CocoMetric'
 
-    def __init__(
-        self,
-        cfg: Config,
-        *,
-        config: str,
-        side: int,
-        patch_size: int,
-        budget: Budget,
-        limits: tuple[int | None, int | None] = (None, None),
-    ) -> None:
-        check_evaluator(cfg, config, self.name, 'CocoMetric')
-        self.config = config
-        self.budget = budget
-        self.train, self.val = load_splits(cfg, self.scope, side, limits)
-        self.resolution = (side, side)
+    def __init__(self, cfg: Config, *, patch_size: int, **settings: Any) -> None:
+        super().__init__(cfg, **settings)
         self.num_classes = len(self.val.metainfo['classes'])
         self._stride = patch_size // 2
-        self._evaluator = cfg.val_evaluator
-        self.protocol: Mapping[str, Any] = {
-            **asdict(budget),
-            **describe_data(self.train, self.val, cfg.val_evaluator),
+        self.protocol = {
+            **self.protocol,
             'probe': f'batch norm, 2x transposed convolution to {CHANNELS}, one '
             'convolution, FCOS predictions of one level',
             'loss': 'focal, GIoU and centerness of FCOS',

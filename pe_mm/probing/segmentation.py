@@ -1,7 +1,6 @@
 """Semantic segmentation from one layer: batch norm and a 1x1 convolution."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -12,15 +11,14 @@ from torch import Tensor, nn
 
 from pe_mm.segmentation import LinearSegmentationHead
 
-from .config_images import check_evaluator, load_splits
-from .data_facts import describe_data
-from .probe_task import Budget, Sample
+from .config_task import ConfigTask
+from .probe_task import Sample
 from .quiet import quiet
 
 IGNORED = 255
 
 
-class SegmentationTask:
+class SegmentationTask(ConfigTask):
     """Classify every pixel; mIoU in percent.
 
     The probe is DINOv3's (arXiv 2508.10104, appendix D.1) without dropout: batch norm
@@ -29,42 +27,22 @@ class SegmentationTask:
     size when it is measured.
 
     Args:
-        cfg: A config of data, as ``load_data_config`` returns it.
-        config: What rows call it.
-        side: Of the square images, in pixels.
-        budget: Of the training.
-        limits: Most images for training and for measuring; None for all.
-
-    Raises:
-        ValueError: The config is of data for another task.
+        cfg: A config of data, as ``load_data_config`` returns it, with an IoUMetric.
+        settings: What else ``ConfigTask`` takes.
     """
 
     name = 'segmentation'
     metric = 'mIoU'
     higher_is_better = True
-    is_random = True
     scope = 'mmseg'
+    evaluator = 'IoUMetric'
 
-    def __init__(
-        self,
-        cfg: Config,
-        *,
-        config: str,
-        side: int,
-        budget: Budget,
-        limits: tuple[int | None, int | None] = (None, None),
-    ) -> None:
-        check_evaluator(cfg, config, self.name, 'IoUMetric')
-        self.config = config
-        self.budget = budget
-        self.train, self.val = load_splits(cfg, self.scope, side, limits)
+    def __init__(self, cfg: Config, **settings: Any) -> None:
+        super().__init__(cfg, **settings)
         self.num_classes = len(self.val.metainfo['classes'])
-        self.resolution = (side, side)
-        self._grid = (side // 4, side // 4)
-        self._evaluator = cfg.val_evaluator
-        self.protocol: Mapping[str, Any] = {
-            **asdict(budget),
-            **describe_data(self.train, self.val, cfg.val_evaluator),
+        self._grid = tuple(side // 4 for side in self.resolution)
+        self.protocol = {
+            **self.protocol,
             'probe': 'batch norm, 1x1 convolution',
             'loss': 'cross-entropy at 1/4 of the resolution',
         }
