@@ -23,13 +23,3 @@ model = dict(backbone=dict(init_cfg=trained_encoder))
 max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, fallback_lr_scale=0.8))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        T_max=max_epochs,
-        eta_min=0.0,
-        convert_to_iter_based=True,
-    ),
-]

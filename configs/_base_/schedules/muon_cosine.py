@@ -22,10 +22,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    # Over all epochs of train_cfg, where no end is given.
     dict(
         type='CosineAnnealingLR',
         by_epoch=True,
-        T_max=max_epochs,
         eta_min=0.0,
         convert_to_iter_based=True,
     ),

@@ -14,13 +14,3 @@ optim_wrapper = dict(
         ns_coefficients='polar_express',
     ),
 )
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        T_max=max_epochs,
-        eta_min=0.0,
-        convert_to_iter_based=True,
-    ),
-]
