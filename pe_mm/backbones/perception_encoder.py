@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, SupportsIndex
+from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from timm.layers import AttentionPoolLatent, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from pe_mm.layers import resolve_layers
 from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
 from .block import NORM_EPS, Block
+from .encoder_base import EncoderBase, count_frozen
 from .image_check import check_image
 from .initialization import initialize
 from .options import check_options
@@ -32,7 +32,7 @@ from .windows import Windows, resolve_windows
 
 
 @MODELS.register_module()
-class PerceptionEncoder(BaseModule):
+class PerceptionEncoder(EncoderBase):
     """Encode an image and return the feature maps of chosen layers.
 
     Features equal those of Meta's encoder at every image size. Blocks above the last
@@ -90,8 +90,6 @@ class PerceptionEncoder(BaseModule):
     Raises:
         ValueError: Unknown variant, impossible layers, or options the variant lacks.
     """
-
-    _is_init: bool
 
     def __init__(
         self,
@@ -170,9 +168,7 @@ class PerceptionEncoder(BaseModule):
         if with_pooling:
             self._build_pooling()
         initialize(self)
-        self._frozen_parts: list[nn.Module] = []
         self._freeze(freeze)
-        self._missing_weights = pretrained_cfg(self.init_cfg)
 
     def forward(
         self, image: Tensor
@@ -224,13 +220,7 @@ class PerceptionEncoder(BaseModule):
         return self.head(self.attn_pool(normed))
 
     def _encode(self, image: Tensor) -> tuple[list[Tensor], tuple[int, int]]:
-        if self._missing_weights is not None:
-            raise RuntimeError(
-                f'the weights {self._missing_weights["checkpoint"]!r} are configured '
-                'but not loaded: call init_weights() (mmengine does it before '
-                'training) or load a checkpoint first; for a dry run, build the '
-                'encoder without pretrained and init_cfg'
-            )
+        self._check_weights()
         check_image(image, self.patch_embed.proj.weight.dtype, self.patch_size)
         tokens = []
         with _no_grad_if(self.frozen_blocks > 0):
@@ -300,13 +290,6 @@ class PerceptionEncoder(BaseModule):
             load_encoder_weights(self, cfg['checkpoint'], prefix=cfg.get('prefix'))
             self._is_init = True
 
-    def train(self, mode: bool = True) -> 'PerceptionEncoder':
-        """Set training mode; what is frozen stays in eval mode."""
-        super().train(mode)
-        for part in self._frozen_parts:
-            part.eval()
-        return self
-
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Return how deep a parameter sits, for layer-wise learning rate decay.
 
@@ -353,13 +336,7 @@ class PerceptionEncoder(BaseModule):
         self.head = nn.Linear(width, embed_dim) if embed_dim else nn.Identity()
 
     def _freeze(self, freeze: bool | int) -> None:
-        depth = len(self.blocks)
-        if not isinstance(freeze, SupportsIndex) or not 0 <= int(freeze) <= depth:
-            raise ValueError(
-                f'freeze={freeze!r} is impossible: {depth} blocks are built; use True '
-                f'for the whole encoder, 1..{depth} for the first blocks, or False'
-            )
-        self.frozen_blocks = depth if freeze is True else int(freeze)
+        self.frozen_blocks = count_frozen(freeze, len(self.blocks))
         if freeze is True:
             self._frozen_parts = list(self.children())
         elif freeze:
@@ -371,16 +348,6 @@ class PerceptionEncoder(BaseModule):
                 self.cls_token.requires_grad_(False)
         for part in self._frozen_parts:
             part.requires_grad_(False)
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        if all(
-            key in state_dict and state_dict[key].shape == value.shape
-            for key, value in self.state_dict(prefix=prefix).items()
-        ):
-            # A later init_weights() of this encoder must not undo it.
-            self._missing_weights = None
-            self._is_init = True
 
 
 def _no_grad_if(frozen: bool) -> AbstractContextManager:

@@ -1,15 +1,14 @@
 """Any of timm's plain vision transformers, with the outputs of PerceptionEncoder."""
 
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any
 
-from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from pe_mm.checkpoints.mmengine_loading import pretrained_cfg
 from pe_mm.layers import resolve_layers
 
+from .encoder_base import EncoderBase, count_frozen
 from .image_check import check_image
 from .timm_models import (
     build_model,
@@ -21,7 +20,7 @@ from .timm_models import (
 
 
 @MODELS.register_module()
-class TimmEncoder(BaseModule):
+class TimmEncoder(EncoderBase):
     """Encode an image with a model of timm and return the maps of chosen layers.
 
     DINOv3, DINOv2, SigLIP 2, CLIP, MAE and whatever else timm builds of equal blocks:
@@ -65,8 +64,6 @@ class TimmEncoder(BaseModule):
             Perception Encoder, or layers or options are impossible.
     """
 
-    _is_init: bool
-
     def __init__(
         self,
         model_name: str,
@@ -82,12 +79,14 @@ class TimmEncoder(BaseModule):
                 'pretrained=True and init_cfg both say where weights come from; pass '
                 'one'
             )
-        super().__init__(init_cfg)
-        self._model_args = model_args or {}
-        self.model = build_model(model_name, self._model_args)
+        model_args = model_args or {}
+        model = build_model(model_name, model_args)
         if pretrained:
-            address = hub_address(model_name, self.model)
-            self.init_cfg = {'type': 'Pretrained', 'checkpoint': address}
+            address = hub_address(model_name, model)
+            init_cfg = {'type': 'Pretrained', 'checkpoint': address}
+        super().__init__(init_cfg)
+        self._model_args = model_args
+        self.model = model
         facts = self.model.pretrained_cfg
         tag = f'.{facts["tag"]}' if facts.get('tag') else ''
         self.model_name = f'{model_name.split(".")[0]}{tag}'
@@ -102,9 +101,7 @@ class TimmEncoder(BaseModule):
         self.trained_size: int = facts['input_size'][-1]
         self.image_size = only_size(self.model)
         self._cut(self.model)
-        self._frozen_parts: list[nn.Module] = []
         self._freeze(freeze)
-        self._missing_weights = pretrained_cfg(self.init_cfg)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of ``out_indices``.
@@ -120,12 +117,7 @@ class TimmEncoder(BaseModule):
                 does not take.
             RuntimeError: The configured weights have not been loaded.
         """
-        if self._missing_weights is not None:
-            raise RuntimeError(
-                f'the weights {self._missing_weights["checkpoint"]!r} are configured '
-                'but not loaded: call init_weights() (mmengine does it before '
-                'training) or load a checkpoint first'
-            )
+        self._check_weights()
         weight = next(self.model.parameters())
         check_image(image, weight.dtype, self.patch_size)
         size = tuple(image.shape[-2:])
@@ -155,24 +147,12 @@ class TimmEncoder(BaseModule):
             self._missing_weights = None
         self._is_init = True
 
-    def train(self, mode: bool = True) -> 'TimmEncoder':
-        """Set training mode; what is frozen stays in eval mode."""
-        super().train(mode)
-        for part in self._frozen_parts:
-            part.eval()
-        return self
-
     def _cut(self, model: Any) -> None:
         model.prune_intermediate_layers(list(self.out_indices), prune_norm=True)
 
     def _freeze(self, freeze: bool | int) -> None:
         blocks = self.model.blocks
-        if not isinstance(freeze, SupportsIndex) or not 0 <= int(freeze) <= len(blocks):
-            raise ValueError(
-                f'freeze={freeze!r} is impossible: {len(blocks)} blocks are built; use '
-                f'True for the whole encoder, 1..{len(blocks)} for the first blocks, '
-                'or False'
-            )
+        frozen = count_frozen(freeze, len(blocks))
         if not freeze:
             return
         if freeze is True:
@@ -180,17 +160,7 @@ class TimmEncoder(BaseModule):
             self.model.requires_grad_(False)
             return
         parts = [m for n, m in self.model.named_children() if n != 'blocks']
-        self._frozen_parts = [*parts, *blocks[: int(freeze)]]
-        trained = set(blocks[int(freeze) :].parameters())
+        self._frozen_parts = [*parts, *blocks[:frozen]]
+        trained = set(blocks[frozen:].parameters())
         for parameter in self.model.parameters():
             parameter.requires_grad_(parameter in trained)
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        if all(
-            key in state_dict and state_dict[key].shape == value.shape
-            for key, value in self.state_dict(prefix=prefix).items()
-        ):
-            # A later init_weights() of this encoder must not undo it.
-            self._missing_weights = None
-            self._is_init = True
