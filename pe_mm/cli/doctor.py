@@ -5,7 +5,6 @@ The exit code is 0 when nothing is an error; warnings are allowed.
 
 import argparse
 import importlib
-import importlib.metadata
 import json
 import platform
 import sys
@@ -13,15 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pe_mm.installed import ONEDL_NAMES, version_of
+
 HELP = 'check the installed stack and say how to mend what is wrong'
 
-# One name per package of the maintained fork, which has the same import names.
-ONEDL_NAMES = {
-    'mmengine': 'onedl-mmengine',
-    'mmcv': 'onedl-mmcv',
-    'mmdet': 'onedl-mmdetection',
-    'mmsegmentation': 'onedl-mmsegmentation',
-}
 OTHER_MMCV_NAMES = ('mmcv-lite', 'mmcv-full')
 UPSTREAM_PINS = {
     'mmengine': 'mmengine==0.10.7',
@@ -93,16 +87,6 @@ def describe(error: Exception) -> str:
     """Write an exception as one line of at most 200 characters."""
     text = ' '.join(f'{type(error).__name__}: {error}'.split())
     return text if len(text) <= 200 else f'{text[:197]}...'
-
-
-def version_of(*names: str) -> str | None:
-    """Return the version of the first of these distributions that is installed."""
-    for name in names:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def release(version: str) -> tuple[int, ...]:

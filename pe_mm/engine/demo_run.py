@@ -4,7 +4,6 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch.multiprocessing import spawn
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.data import make_demo_data
 from pe_mm.data.progress import TenthPrinter
+from pe_mm.installed import collect_versions
 from pe_mm.prediction.drawing import Picture
 
 from .demo_state import DemoState
@@ -137,7 +137,6 @@ def report(state: DemoState, configs: Mapping[str, Config]) -> None:
 def _results_row(
     state: DemoState, task: DemoTask, cfg: Config, checkpoint: Path
 ) -> dict[str, Any]:
-    packages = ('torch', 'timm', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'numpy')
     return {
         'task': f'demo {task.name}',
         'protocol': f'{task.protocol}, on {state.recipe["val"]} held-out demo scenes',
@@ -150,7 +149,7 @@ def _results_row(
         'training_seconds': round(state.seconds[task.name], 1),
         'resumed': task.name in state.resumed,
         'checkpoint_sha256': file_sha256(checkpoint),
-        'versions': {name: version(name) for name in packages},
+        'versions': collect_versions(),
     }
 
 

@@ -4,7 +4,6 @@ import fcntl
 import json
 import math
 import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pe_mm
-from pe_mm.cli.doctor import ONEDL_NAMES, version_of
 
 from .row_fields import FIELDS
 
@@ -20,7 +18,6 @@ from .row_fields import FIELDS
 _FORMAT = 'pe_mm result 1'
 _START = b'{"format": "pe_mm result '
 
-_PACKAGES = ('torch', 'timm', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'numpy')
 _NOT_IN_KEY = ('value', 'higher_is_better', 'versions', 'seconds')
 
 
@@ -153,16 +150,6 @@ def finished(rows: Iterable[ResultRow]) -> set[str]:
     the work if the row's key is among these.
     """
     return {row.key for row in rows}
-
-
-def collect_versions() -> dict[str, str]:
-    """Return the versions of what results depend on; what is missing is left out."""
-    found = {name: version_of(name, ONEDL_NAMES.get(name, name)) for name in _PACKAGES}
-    return {
-        'pe_mm': pe_mm.__version__,
-        'python': platform.python_version(),
-        **{name: version for name, version in found.items() if version is not None},
-    }
 
 
 def _encode(row: ResultRow) -> bytes:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pe_mm.installed import collect_versions
+
 from .encoder import FrozenEncoder
 from .probe_task import Task, ZeroShotTask
-from .results import ResultRow, append_rows, collect_versions, finished, read_rows
+from .results import ResultRow, append_rows, finished, read_rows
 
 
 class RowKeeper:

@@ -11,10 +11,8 @@ import pytest
 import torch
 from probing_rows import row
 
-import pe_mm
 from pe_mm.probing.results import (
     append_rows,
-    collect_versions,
     finished,
     read_rows,
 )
@@ -226,11 +224,3 @@ def test_key__order_of_the_protocol__does_not_matter():
     turned = dict(reversed(list(row().protocol.items())))
 
     assert row(protocol=turned).key == row().key
-
-
-def test_collect_versions__has_what_is_installed():
-    versions = collect_versions()
-
-    assert versions['torch'] == torch.__version__
-    assert versions['pe_mm'] == pe_mm.__version__
-    assert {'python', 'timm', 'mmengine', 'numpy'} <= versions.keys()
