@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pe_mm.cli import encoder_images
+from pe_mm.cli.encoder_arguments import add_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ HELP = 'show what the tokens of an encoder attend to, per layer and head'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm attention`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser)
+    add_layers(parser)
     parser.add_argument(
         '--tokens',
         nargs='+',

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pe_mm.prediction.images import SUFFIXES
 
+from .encoder_arguments import add_device, add_encoder
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
@@ -18,23 +20,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the encoder, its weights, the images and the results."""
-    parser.add_argument(
-        'encoder',
-        metavar='ENCODER',
-        help='config file, variant such as PE-Spatial-B16-512, or timm/NAME',
-    )
+    add_encoder(parser)
     parser.add_argument(
         'images',
         type=Path,
         nargs='+',
         metavar='IMAGE_OR_DIR',
         help=f'images, or directories that are searched for {", ".join(SUFFIXES)}',
-    )
-    parser.add_argument(
-        '--weights',
-        metavar='FILE',
-        help="checkpoint of the config's model or of an encoder, hf:// address, or "
-        "'hub' for the official weights (default: random weights, a dry run)",
     )
     parser.add_argument(
         '--out', type=Path, required=True, metavar='DIR', help='folder of the results'
@@ -49,20 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--arrays', action='store_true', help='write all numbers as .npz too'
     )
-    parser.add_argument(
-        '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
-    )
-
-
-def add_layers(parser: argparse.ArgumentParser) -> None:
-    """Declare the choice of layers."""
-    parser.add_argument(
-        '--layers',
-        default='all',
-        metavar='IDS',
-        help="block ids such as 2,5,8 (--layers=-1 for negative ones), 'last', "
-        "'quarters' or 'all' (default: %(default)s)",
-    )
+    add_device(parser)
 
 
 def load(

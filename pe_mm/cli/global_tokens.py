@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pe_mm.cli import encoder_images
+from pe_mm.cli.encoder_arguments import add_layers
 
 if TYPE_CHECKING:
     from pe_mm.analysis.global_tokens import GlobalTokens
@@ -25,7 +26,7 @@ HELP = 'tell at which layer of an encoder global tokens appear, and how many'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm global-tokens`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser)
+    add_layers(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ What is written to the folder --out:
 import argparse
 
 from pe_mm.cli import encoder_images
+from pe_mm.cli.encoder_arguments import add_layers
 
 HELP = 'draw the features of an encoder as colours'
 
@@ -20,7 +21,7 @@ HELP = 'draw the features of an encoder as colours'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm pca`."""
     encoder_images.add_arguments(parser)
-    encoder_images.add_layers(parser)
+    add_layers(parser)
     parser.add_argument(
         '--basis',
         choices=('all', 'layer'),

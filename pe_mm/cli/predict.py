@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING
 
 from pe_mm.prediction.images import SUFFIXES, count_images
 
+from .encoder_arguments import add_device
+
 if TYPE_CHECKING:
     from pe_mm.prediction.output import SkippedImage
 
@@ -60,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='images of equal size that go through the model together '
         '(default: %(default)s)',
     )
-    parser.add_argument(
-        '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
-    )
+    add_device(parser)
     parser.add_argument(
         '--score-thr',
         type=float,

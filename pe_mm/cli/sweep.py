@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 from pe_mm.data.progress import show_progress
 
+from .encoder_arguments import ENCODER_HELP, WEIGHTS_HELP, add_device, add_layers
 from .sweep_arguments import (
     DEMO_ITERATIONS,
     DEMO_TOKENS,
@@ -58,25 +59,17 @@ DEMO_WEIGHTS = Path('work_dirs/demo/detection/epoch_3.pth')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm sweep`."""
-    parser.add_argument(
-        'encoder', nargs='?', metavar='ENCODER', help='config, name or timm/NAME'
-    )
+    parser.add_argument('encoder', nargs='?', metavar='ENCODER', help=ENCODER_HELP)
     parser.add_argument(
         '--weights',
         metavar='FILE',
-        help="checkpoint of the config's model or of the encoder; 'hub' for the "
-        "official weights (default: random ones, for dry runs; the demo's without "
-        'ENCODER)',
+        help=f'{WEIGHTS_HELP} (default: random ones, for dry runs; with --demo and '
+        "without ENCODER the demo's)",
     )
     parser.add_argument(
         '--tasks', nargs='+', metavar='TASK', help='default: all that have data'
     )
-    parser.add_argument(
-        '--layers',
-        default='all',
-        help="block ids counted from 0 such as 2,5,8, or 'last', 'quarters' or 'all' "
-        '(default: %(default)s)',
-    )
+    add_layers(parser)
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=[0], metavar='SEED', help='default: 0'
     )
@@ -93,9 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='print the best layer per task and overall, and out_indices to paste',
     )
     parser.add_argument('--label', help="what figures call it (default: the encoder's)")
-    parser.add_argument(
-        '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
-    )
+    add_device(parser)
     add_data_arguments(parser)
     add_run_arguments(parser)
 

@@ -24,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .encoder_arguments import LAYERS_HELP, add_device, add_encoder
+
 if TYPE_CHECKING:
     from pe_mm.engine.encoder_loading import LoadedEncoder
     from pe_mm.tracking.davis_dataset import Clip
@@ -37,9 +39,7 @@ NO_LIMIT = 'none'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm track`."""
-    parser.add_argument(
-        'encoder', metavar='ENCODER', help='config file, variant, or timm/NAME'
-    )
+    add_encoder(parser)
     parser.add_argument(
         'data',
         type=Path,
@@ -51,16 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out', type=Path, required=True, metavar='DIR', help='folder of the results'
     )
     parser.add_argument(
-        '--weights',
-        metavar='FILE',
-        help="checkpoint of the config's model or of an encoder, hf:// address, or "
-        "'hub' for the official weights (default: random weights, a dry run)",
-    )
-    parser.add_argument(
         '--layers',
         metavar='IDS',
-        help="block ids such as 2,5,8 (--layers=-1 for negative ones), 'last', "
-        "'quarters' or 'all' (default: the config's out_indices; a variant's last)",
+        help=f"{LAYERS_HELP} (default: the config's out_indices; a variant's last)",
     )
     parser.add_argument(
         '--split',
@@ -71,9 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--sequences', nargs='+', metavar='CLIP', help='only these clips of the split'
     )
     parser.add_argument('--overlay', choices=OVERLAYS, help='draw the results too')
-    parser.add_argument(
-        '--device', help='such as cuda:1 or cpu (default: a GPU if there is one)'
-    )
+    add_device(parser)
     add_protocol_arguments(parser)
 
 
