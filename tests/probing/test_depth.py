@@ -2,22 +2,14 @@
 
 import pytest
 import torch
-from mmengine.registry import DefaultScope
-from seeded_models import CONFIGS
 
 from pe_mm.depth import ScaleInvariantLogLoss
-from pe_mm.probing.config_images import load_data_config
 from pe_mm.probing.depth import DepthTask
-from pe_mm.probing.probe_task import Budget
-from pe_mm.probing.quiet import quiet
 
 
 @pytest.fixture
-def task(scenes):
-    path = CONFIGS / '_base_' / 'datasets' / 'demo_depth.py'
-    cfg = load_data_config(path, data_root=scenes, options=[])
-    with DefaultScope.overwrite_default_scope('mmseg'), quiet():
-        yield DepthTask(cfg, config='demo', side=64, budget=Budget(10))
+def task(build_task):
+    return build_task(DepthTask, 'demo_depth')
 
 
 def test_encode_truth__depth__is_that_in_the_middle_of_every_cell(task):

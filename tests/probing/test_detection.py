@@ -3,7 +3,6 @@
 import pytest
 import torch
 from mmdet.structures.bbox import bbox_overlaps
-from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from seeded_models import CONFIGS
 
@@ -11,18 +10,14 @@ from pe_mm.probing.config_images import load_data_config
 from pe_mm.probing.detection import MAX_BOXES, DetectionTask
 from pe_mm.probing.features import encode
 from pe_mm.probing.probe_task import Budget
-from pe_mm.probing.quiet import quiet
 
 PATH = CONFIGS / '_base_' / 'datasets' / 'demo_instance.py'
 
 
 @pytest.fixture
-def task(scenes):
-    cfg = load_data_config(PATH, data_root=scenes, options=[])
-    budget = Budget(10)
-    with DefaultScope.overwrite_default_scope('mmdet'), quiet():
-        # Pictures of 64 px, seen at 128.
-        yield DetectionTask(cfg, config='demo', side=128, patch_size=16, budget=budget)
+def task(build_task):
+    # Pictures of 64 px, seen at 128.
+    return build_task(DetectionTask, 'demo_instance', side=128, patch_size=16)
 
 
 def test_encode_truth__boxes__are_those_of_the_square_padded(task):

@@ -3,21 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import DefaultScope
-from seeded_models import CONFIGS
 
-from pe_mm.probing.config_images import load_data_config
-from pe_mm.probing.probe_task import Budget
-from pe_mm.probing.quiet import quiet
 from pe_mm.probing.segmentation import SegmentationTask
 
 
 @pytest.fixture
-def task(scenes):
-    path = CONFIGS / '_base_' / 'datasets' / 'demo_semantic.py'
-    cfg = load_data_config(path, data_root=scenes, options=[])
-    with DefaultScope.overwrite_default_scope('mmseg'), quiet():
-        yield SegmentationTask(cfg, config='demo', side=64, budget=Budget(10))
+def task(build_task):
+    return build_task(SegmentationTask, 'demo_semantic')
 
 
 def test_encode_truth__labels__are_those_in_the_middle_of_every_cell(task):
