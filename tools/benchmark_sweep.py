@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from mmengine.registry import DefaultScope
 
 import pe_mm
 from pe_mm.engine.encoder_loading import PE_MEAN, PE_STD, LoadedEncoder
@@ -93,7 +94,10 @@ def time_training(
     """
     source = features or ComputedFeatures(task, encoder, workers=0)
     wall, computing = time.perf_counter(), time.process_time()
-    train(task, source, encoder, encoder.layers, seed=0, on_progress=lambda *_: None)
+    with DefaultScope.overwrite_default_scope(task.scope):
+        train(
+            task, source, encoder, encoder.layers, seed=0, on_progress=lambda *_: None
+        )
     return Seconds(time.perf_counter() - wall, time.process_time() - computing)
 
 

@@ -80,6 +80,11 @@ class ProbeRun:
 
     def run(self) -> None:
         """Train, measure, and write the rows, seed by seed."""
+        # The encoder's config, or an earlier task, may have left another scope.
+        with DefaultScope.overwrite_default_scope(self._task.scope):
+            self._run()
+
+    def _run(self) -> None:
         task, options = self._task, self._options
         if self._pending:
             options.say(f'{task.name}: {self._describe_memory()}')
@@ -167,9 +172,7 @@ class ProbeRun:
         height, width = encoder.tokens(*task.resolution)
         numbers = encoder.channels * height * width * task.budget.batch_size
         layers = max(len(numbers) for numbers in self._pending.values())
-        # The encoder's config may have left another scope.
-        in_scope = DefaultScope.overwrite_default_scope(task.scope)
-        with in_scope, quiet():
+        with quiet():
             probe = task.build_probe(encoder.channels)
         size = sum(p.numel() * _PARAMETER_BYTES for p in probe.parameters())
         size += sum(buffer.nbytes for buffer in probe.buffers())

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from mmengine.registry import DefaultScope
 from torch import nn
 
 from .encoder import FrozenEncoder
@@ -83,7 +82,7 @@ def train(
     seed: int,
     on_progress: Progress,
 ) -> dict[int, ProbeTrainer]:
-    """Train a probe for every layer on the same batches.
+    """Train a probe for every layer on the same batches, in the task's scope.
 
     Args:
         task: What to learn.
@@ -97,18 +96,17 @@ def train(
         Layer -> its probe, trained. Numbers do not depend on the other layers.
     """
     batches = list(plan_batches(task, seed))
-    with DefaultScope.overwrite_default_scope(task.scope):
-        trainers = {
-            layer: ProbeTrainer(
-                task, encoder.channels, seed=seed, layer=layer, device=encoder.device
-            )
-            for layer in layers
-        }
-        for number, (maps, truths) in enumerate(features.batches(batches)):
-            there = {name: value.to(encoder.device) for name, value in truths.items()}
-            for layer, trainer in trainers.items():
-                trainer.step(number, maps[layer], there)
-            on_progress(number + 1, len(batches))
+    trainers = {
+        layer: ProbeTrainer(
+            task, encoder.channels, seed=seed, layer=layer, device=encoder.device
+        )
+        for layer in layers
+    }
+    for number, (maps, truths) in enumerate(features.batches(batches)):
+        there = {name: value.to(encoder.device) for name, value in truths.items()}
+        for layer, trainer in trainers.items():
+            trainer.step(number, maps[layer], there)
+        on_progress(number + 1, len(batches))
     return trainers
 
 
@@ -123,25 +121,26 @@ def measure(
 ) -> dict[int, float]:
     """Measure every probe on the held-out images, from one forward pass.
 
+    In the task's scope, as ``train``.
+
     Returns:
         Layer -> the task's number; NaN for a probe that diverged.
     """
-    with DefaultScope.overwrite_default_scope(task.scope):
-        with quiet():
-            metrics = {layer: task.build_metric() for layer in trainers}
-        sound = {
-            layer: (trainer.probe.eval(), metrics[layer])
-            for layer, trainer in trainers.items()
-            if not trainer.diverged
-        }
-        chunks = in_chunks(len(task.val))
-        loaded = load_batches(task.val, chunks, workers)
-        for number, samples in enumerate(loaded, start=1):
-            maps = encoder(stack_images(samples))
-            for layer, (probe, metric) in sound.items():
-                metric.add(probe, maps[layer].float(), samples)
-            on_progress(number, len(chunks))
-        numbers = {layer: metric.compute() for layer, (_, metric) in sound.items()}
+    with quiet():
+        metrics = {layer: task.build_metric() for layer in trainers}
+    sound = {
+        layer: (trainer.probe.eval(), metrics[layer])
+        for layer, trainer in trainers.items()
+        if not trainer.diverged
+    }
+    chunks = in_chunks(len(task.val))
+    loaded = load_batches(task.val, chunks, workers)
+    for number, samples in enumerate(loaded, start=1):
+        maps = encoder(stack_images(samples))
+        for layer, (probe, metric) in sound.items():
+            metric.add(probe, maps[layer].float(), samples)
+        on_progress(number, len(chunks))
+    numbers = {layer: metric.compute() for layer, (_, metric) in sound.items()}
     return {layer: numbers.get(layer, math.nan) for layer in trainers}
 
 
