@@ -85,10 +85,18 @@ def test_metafile__result__says_by_which_protocol_and_who_published_it(folder):
         assert result['Published by'].endswith(', not run here')
 
 
-def test_demo_instance__classes__are_those_of_the_scenes():
+def test_demo_instance__classes_and_colors__are_those_of_the_scenes():
     cfg = Config.fromfile(CONFIGS / '_base_/datasets/demo_instance.py')
 
     assert cfg.metainfo.classes == CLASSES
+    assert cfg.metainfo.palette == [list(c) for c in PALETTE[: len(CLASSES)]]
+
+
+def test_demo_panoptic__classes_and_colors__are_those_of_the_scenes():
+    cfg = Config.fromfile(CONFIGS / '_base_/datasets/demo_panoptic.py')
+
+    assert cfg.metainfo.classes == CLASSES + STUFF
+    assert cfg.metainfo.palette == [list(color) for color in PALETTE]
 
 
 def test_demo_semantic__classes_and_colors__are_those_of_the_scenes():

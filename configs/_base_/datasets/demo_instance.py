@@ -1,22 +1,9 @@
 """Instance segmentation of the demo scenes; made by ``pe-mm demo-data data/demo``."""
 
+_base_ = './demo_classes.py'
+
 data_root = 'data/demo/'
-metainfo = dict(
-    classes=(
-        'ball',
-        'cube',
-        'cylinder',
-        'cone',
-        'ring',
-        'star',
-        'cross',
-        'stairs',
-        'arch',
-        'mug',
-        'table',
-        'dumbbell',
-    )
-)
+metainfo = dict(classes=_base_.things, palette=_base_.thing_palette)
 scale = (256, 256)  # the scenes' own size
 
 # Polygons: masks are rasterised inside each proposal, not over the image.

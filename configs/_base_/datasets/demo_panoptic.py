@@ -3,9 +3,12 @@
 _base_ = './demo_instance.py'
 
 annotations = 'data/demo/annotations/'
-things = _base_.metainfo.classes
-stuff = ('floor', 'wall', 'rug')
-metainfo = dict(classes=things + stuff, thing_classes=things, stuff_classes=stuff)
+metainfo = dict(
+    classes=_base_.things + _base_.stuff,
+    thing_classes=_base_.things,
+    stuff_classes=_base_.stuff,
+    palette=_base_.thing_palette + _base_.stuff_palette,
+)
 load_panoptic = dict(type='pe_mm.LoadPanopticAnnotations')
 train_pipeline = [
     _base_.train_pipeline[0],

@@ -3,42 +3,12 @@
 Label 0, the skirting boards, belongs to no class and is ignored.
 """
 
+_base_ = './demo_classes.py'
+
 data_root = 'data/demo/'
 metainfo = dict(
-    classes=(
-        'ball',
-        'cube',
-        'cylinder',
-        'cone',
-        'ring',
-        'star',
-        'cross',
-        'stairs',
-        'arch',
-        'mug',
-        'table',
-        'dumbbell',
-        'floor',
-        'wall',
-        'rug',
-    ),
-    palette=[
-        [230, 60, 60],
-        [60, 120, 230],
-        [70, 180, 75],
-        [250, 170, 40],
-        [155, 70, 200],
-        [250, 225, 50],
-        [50, 200, 200],
-        [240, 60, 200],
-        [150, 95, 45],
-        [150, 220, 90],
-        [250, 150, 180],
-        [80, 80, 150],
-        [196, 184, 160],
-        [120, 130, 140],
-        [90, 60, 70],
-    ],
+    classes=_base_.things + _base_.stuff,
+    palette=_base_.thing_palette + _base_.stuff_palette,
 )
 scale = (256, 256)  # the scenes' own size
 
