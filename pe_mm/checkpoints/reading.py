@@ -116,7 +116,10 @@ def fetch(source: str | os.PathLike[str]) -> Path:
 
 
 def _from_hub(repo: str, file: str, revision: str | None) -> Path:
-    by_hand = f"download {file} by hand and pass checkpoint='path/to/{file}'"
+    by_hand = (
+        f"download {file} by hand and give its path: checkpoint='path/to/{file}' in a "
+        f'config, --weights path/to/{file} on the command line'
+    )
     try:
         try:
             return Path(

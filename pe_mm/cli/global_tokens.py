@@ -74,5 +74,6 @@ def describe(found: 'Sequence[GlobalTokens]') -> list[str]:
         lines.append(
             f'by {name}, global tokens appear '
             + ('in no layer' if first is None else f'in layer {first}')
+            + ' of at least half of the images'
         )
     return lines
