@@ -57,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what is asked for, and print the recommendation."""
-    from pe_mm.probing.plots import plot_sweep
     from pe_mm.probing.recommend import recommend
-    from pe_mm.probing.report import write_report
     from pe_mm.probing.results import read_rows
     from pe_mm.probing.wording import print_recommendations
 
@@ -70,14 +68,29 @@ def run(args: argparse.Namespace) -> int:
     recommendations = recommend(rows)
     if args.out is not None:
         check_folder(args.out)
-        # The report is written first: it marks the figures beside it as ours.
-        write_report(rows, args.out / REPORT, pictures=args.pictures)
-        for name in FIGURES:
-            plot_sweep(rows, args.out / name)
+        write_files(rows, args.out, args.pictures)
     print_recommendations(recommendations)
     if args.out is not None:
         print(f'\n{args.out / REPORT}: the report; figures are beside it')
     return 0
+
+
+def write_files(
+    rows: Sequence['ResultRow'], folder: Path, pictures: Sequence[Path] = ()
+) -> None:
+    """Write the report of rows, and the figures beside it.
+
+    Raises:
+        ValueError: The rows cannot be compared, or a picture cannot be read; nothing
+            was written.
+    """
+    from pe_mm.probing.plots import plot_sweep
+    from pe_mm.probing.report import write_report
+
+    # The report is written first: it marks the figures beside it as ours.
+    write_report(rows, folder / REPORT, pictures=pictures)
+    for name in FIGURES:
+        plot_sweep(rows, folder / name)
 
 
 def select_rows(

@@ -203,10 +203,8 @@ def report(out: Path, with_recommendation: bool, *, complete: bool) -> None:
         with_recommendation: Whether to print it.
         complete: False while other processes may add rows.
     """
-    from pe_mm.cli.report import FIGURES, REPORT
-    from pe_mm.probing.plots import plot_sweep
+    from pe_mm.cli.report import REPORT, write_files
     from pe_mm.probing.recommend import recommend
-    from pe_mm.probing.report import write_report
     from pe_mm.probing.results import read_rows
     from pe_mm.probing.wording import print_recommendations
 
@@ -216,7 +214,7 @@ def report(out: Path, with_recommendation: bool, *, complete: bool) -> None:
         return
     rows = read_rows(rows_path)
     try:
-        write_report(rows, out / REPORT)
+        write_files(rows, out)
     except ValueError as error:
         # Earlier rows may be of another budget; those of this sweep are safe.
         print(
@@ -225,8 +223,6 @@ def report(out: Path, with_recommendation: bool, *, complete: bool) -> None:
             file=sys.stderr,
         )
         return
-    for name in FIGURES:
-        plot_sweep(rows, out / name)
     if with_recommendation:
         print_recommendations(recommend(rows))
     print(f'{out / REPORT}: the report; rows and figures are beside it')
