@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from pe_mm import PerceptionEncoder
@@ -91,7 +91,8 @@ def test_config_parts__frozen_layers_and_linear_head__train(code, tmp_path) -> N
     assert cfg.backbone.pop('pretrained')  # there is no hub in the tests
     cfg.backbone.variant = dict(depth=50, width=8, heads=2, patch_size=14)
     cfg.decode_head.in_channels = [8] * 2
-    encoder, head = MODELS.build(cfg.backbone), MODELS.build(cfg.decode_head)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        encoder, head = MODELS.build(cfg.backbone), MODELS.build(cfg.decode_head)
     assert encoder.out_indices == (33, 43)
     head(encoder(torch.rand(2, 3, 28, 42))).square().mean().backward()
     assert all(p.grad is None for p in encoder.parameters())

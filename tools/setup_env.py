@@ -274,11 +274,11 @@ def install_runtime() -> None:
 
 
 def install_package() -> None:
-    """Install pe_mm in editable mode with the mm and dev extras."""
+    """Install pe_mm in editable mode with the mm, train and dev extras."""
     pip_install(
         'installing mmdet, mmseg and pe_mm',
         'pe_mm',
-        *('--no-build-isolation', '-e', f'{ROOT}[mm,dev]'),
+        *('--no-build-isolation', '-e', f'{ROOT}[mm,train,dev]'),
     )
 
 

@@ -44,3 +44,30 @@ def check_image(image: Any, dtype: torch.dtype, patch_size: int) -> None:
             f'image of {image.shape[-2]} x {image.shape[-1]} px is smaller than '
             f'a patch of {patch_size} px; resize it'
         )
+
+
+def check_hidden(
+    hidden: Any, shape: tuple[int, ...], mask_token: Tensor | None
+) -> None:
+    """Check which patches of a batch are to be hidden.
+
+    Args:
+        hidden: A bool tensor.
+        shape: The shape that it must have, (B, h, w).
+        mask_token: What takes their place.
+
+    Raises:
+        ValueError: There is no mask token, or it is no bool tensor of that shape.
+    """
+    if mask_token is None:
+        raise ValueError(
+            'this encoder has no mask token to hide patches behind; build it with '
+            'with_mask_token=True'
+        )
+    if not isinstance(hidden, Tensor) or hidden.dtype != torch.bool:
+        given = hidden.dtype if isinstance(hidden, Tensor) else type(hidden).__name__
+        raise ValueError(f'hidden must be a bool tensor of {shape}, got {given}')
+    if tuple(hidden.shape) != shape:
+        raise ValueError(
+            f'hidden must have one entry per patch, {shape}; got {tuple(hidden.shape)}'
+        )

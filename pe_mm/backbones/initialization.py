@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def initialize(encoder: 'PerceptionEncoder') -> None:
     """Initialise an encoder for training from scratch, as timm's EVA models do."""
     trunc_normal_(encoder.pos_embed, std=0.02)
-    if encoder.cls_token is not None:
-        trunc_normal_(encoder.cls_token, std=0.02)
+    for token in (encoder.cls_token, encoder.mask_token):
+        if token is not None:
+            trunc_normal_(token, std=0.02)
     for module in encoder.modules():
         if isinstance(module, nn.Linear):
             trunc_normal_(module.weight, std=0.02)

@@ -19,7 +19,7 @@ from pe_mm.variants import POOL_HEADS, Variant, check_count, resolve_variant
 
 from .block import NORM_EPS, Block
 from .encoder_base import EncoderBase, count_frozen
-from .image_check import check_image
+from .image_check import check_hidden, check_image
 from .initialization import initialize
 from .options import check_options
 from .position import (
@@ -58,6 +58,8 @@ class PerceptionEncoder(EncoderBase):
             other maps are the raw residual stream.
         with_pooling: Build PE-Core's attention pooling for ``embed_image``. In a model
             that trains on maps only, it would be left without gradients.
+        with_mask_token: Build the learned token that takes the place of patches hidden
+            in training (MaskFeat, arXiv 2112.09133). Weights without one load.
         pretrained: Load the variant's official weights in ``init_weights``; the same as
             ``init_cfg=dict(type='Pretrained', checkpoint=<variant's weights>)``.
         freeze: True freezes everything, n the embedding and the first n blocks: no
@@ -101,6 +103,7 @@ class PerceptionEncoder(EncoderBase):
         output_class_token: bool | str = False,
         apply_final_norm: bool = False,
         with_pooling: bool = False,
+        with_mask_token: bool = False,
         pretrained: bool = False,
         freeze: bool | int = False,
         drop_path_rate: float = 0.0,
@@ -160,6 +163,9 @@ class PerceptionEncoder(EncoderBase):
         self.cls_token = (
             nn.Parameter(torch.empty(1, 1, width)) if self.has_class_token else None
         )
+        self.mask_token = (
+            nn.Parameter(torch.empty(1, 1, width)) if with_mask_token else None
+        )
         self.norm_pre = nn.LayerNorm(width, eps=NORM_EPS)
         rates: Any = calculate_drop_path_rates(drop_path_rate, depth)
         self.blocks = nn.ModuleList(Block(variant, drop_path=rate) for rate in rates)
@@ -171,13 +177,15 @@ class PerceptionEncoder(EncoderBase):
         self._freeze(freeze)
 
     def forward(
-        self, image: Tensor
+        self, image: Tensor, hidden: Tensor | None = None
     ) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...]:
         """Return the maps of ``out_indices``.
 
         Args:
             image: (B, 3, H, W), RGB, mean = std = 0.5 of the 0-1 range; any H and W
                 of at least one patch.
+            hidden: (B, ceil(H / patch), ceil(W / patch)) bool, the patches whose
+                embedding the mask token replaces; None for no patch.
 
         Returns:
             One (B, C, ceil(H / patch), ceil(W / patch)) map per output; with
@@ -186,10 +194,14 @@ class PerceptionEncoder(EncoderBase):
 
         Raises:
             ValueError: Not a float image of three channels, or smaller than a patch or
-                than a window.
+                than a window; or ``hidden`` of another shape, or without mask token.
             RuntimeError: The configured weights have not been loaded.
         """
-        tokens, grid = self._encode(image)
+        return self._to_outputs(*self._encode(image, hidden))
+
+    def _to_outputs(
+        self, tokens: list[Tensor], grid: tuple[int, int]
+    ) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...]:
         outputs = [self._to_map(x, grid) for x in tokens]
         if not self.output_class_token:
             return tuple(outputs)
@@ -211,20 +223,40 @@ class PerceptionEncoder(EncoderBase):
         Raises:
             ValueError: The encoder was built without ``with_pooling=True``.
         """
+        self._check_pooling()
+        return self._pool(self._encode(image)[0][-1])
+
+    def forward_with_embedding(self, image: Tensor) -> tuple[Any, Tensor]:
+        """Return what ``forward`` and ``embed_image`` do, from one pass.
+
+        Args:
+            image: As in ``forward``.
+
+        Raises:
+            ValueError: The encoder was built without ``with_pooling=True``.
+        """
+        self._check_pooling()
+        tokens, grid = self._encode(image)
+        return self._to_outputs(tokens, grid), self._pool(tokens[-1])
+
+    def _check_pooling(self) -> None:
         if not self.with_pooling:
             raise ValueError(
                 'this encoder has no pooling; build it with with_pooling=True'
             )
-        last = self._encode(image)[0][-1]
+
+    def _pool(self, last: Tensor) -> Tensor:
         normed = last if self.apply_final_norm else self.norm(last)
         return self.head(self.attn_pool(normed))
 
-    def _encode(self, image: Tensor) -> tuple[list[Tensor], tuple[int, int]]:
+    def _encode(
+        self, image: Tensor, hidden: Tensor | None = None
+    ) -> tuple[list[Tensor], tuple[int, int]]:
         self._check_weights()
         check_image(image, self.patch_embed.proj.weight.dtype, self.patch_size)
         tokens = []
         with _no_grad_if(self.frozen_blocks > 0):
-            x, grid = self._embed(image)
+            x, grid = self._embed(image, hidden)
         rope = self._rope(grid, x.device, self.has_class_token)
         if self.window_size is not None:
             windows = Windows(self.window_size, grid, x.device)
@@ -248,10 +280,15 @@ class PerceptionEncoder(EncoderBase):
             tokens[-1] = self.norm(tokens[-1])
         return tokens, grid
 
-    def _embed(self, image: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    def _embed(
+        self, image: Tensor, hidden: Tensor | None
+    ) -> tuple[Tensor, tuple[int, int]]:
         height, width = image.shape[-2:]
         grid = self.patch_embed.dynamic_feat_size((height, width))
         x = self.patch_embed(image)
+        if hidden is not None:
+            check_hidden(hidden, (len(image), *grid), self.mask_token)
+            x = torch.where(hidden.flatten(1)[..., None], self.mask_token, x)
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         x = x + resize_position_embedding(
@@ -318,12 +355,12 @@ class PerceptionEncoder(EncoderBase):
             )
         if part == 'blocks':
             return int(rest[0]) + 1, count
-        embedding = ('patch_embed', 'pos_embed', 'cls_token', 'norm_pre')
+        embedding = ('patch_embed', 'pos_embed', 'cls_token', 'mask_token', 'norm_pre')
         return (0 if part in embedding else count - 1), count
 
     def no_weight_decay(self) -> set[str]:
         """Return the parameters that timm's recipes do not decay, embeddings."""
-        return {'pos_embed', 'cls_token'}
+        return {'pos_embed', 'cls_token', 'mask_token'}
 
     def _build_pooling(self) -> None:
         width, embed_dim = self.variant.width, self.variant.embed_dim
@@ -344,8 +381,9 @@ class PerceptionEncoder(EncoderBase):
             self._frozen_parts = [self.patch_embed, self.norm_pre, *blocks]
         if freeze:
             self.pos_embed.requires_grad_(False)
-            if self.cls_token is not None:
-                self.cls_token.requires_grad_(False)
+            for token in (self.cls_token, self.mask_token):
+                if token is not None:
+                    token.requires_grad_(False)
         for part in self._frozen_parts:
             part.requires_grad_(False)
 

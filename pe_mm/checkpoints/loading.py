@@ -153,6 +153,9 @@ def plan_load(
                 unexpected += names
             else:
                 skipped |= dict.fromkeys(names, reason)
+    if 'mask_token' in wanted:
+        # Released weights have none: it is trained only where patches are hidden.
+        tensors.setdefault('mask_token', wanted['mask_token'])
     used = {key: tensors[key] for key in wanted if key in tensors}
     check_dtypes(name, used)
     resampled = resample_patch_kernel(used, wanted, encoder.patch_resampling)
@@ -216,6 +219,8 @@ def _reason_to_skip(
         return 'block above the last one built' if above else None
     if key == 'cls_token' and variant.class_token:
         return 'class token, not built'
+    if key == 'mask_token':
+        return 'mask token, for training with hidden patches'
     if key.startswith('fpn1.'):
         return "pyramid of Meta's DETA"
     if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pe_mm.backbones.image_check import check_image
+from pe_mm.backbones.image_check import check_hidden, check_image
 
 PATCH = 8
 
@@ -48,3 +48,23 @@ def test_check__another_float_dtype__is_fine_under_autocast_only() -> None:
 def test_check__bad_image__says_what_is_wrong(images, message) -> None:
     with pytest.raises(ValueError, match=message):
         check_image(images, torch.float32, PATCH)
+
+
+@pytest.mark.parametrize(
+    ('hidden', 'message'),
+    [
+        (torch.zeros(1, 2, 3, dtype=torch.bool), r'\(1, 2, 2\); got \(1, 2, 3\)'),
+        (torch.zeros(1, 2, 2), 'bool tensor of .* got torch.float32'),
+        ([True], 'bool tensor of .* got list'),
+    ],
+)
+def test_check_hidden__wrong_shape_or_type__says_what_is_wanted(
+    hidden, message
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_hidden(hidden, (1, 2, 2), torch.zeros(1, 1, 8))
+
+
+def test_check_hidden__no_mask_token__says_how_to_build_one() -> None:
+    with pytest.raises(ValueError, match='with_mask_token=True'):
+        check_hidden(torch.zeros(1, 2, 2, dtype=torch.bool), (1, 2, 2), None)

@@ -269,3 +269,44 @@ def test_no_weight_decay__names__are_timms() -> None:
         theirs = timm.create_model(encoder.variant.timm_id).no_weight_decay()
     names = {name for name, _ in encoder.named_parameters()}
     assert encoder.no_weight_decay() == theirs & names == {'pos_embed', 'cls_token'}
+
+
+def test_hidden_patches__do_not_show_and_the_others_do() -> None:
+    encoder = PerceptionEncoder(TINY, 'all', with_mask_token=True).eval()
+    images = torch.randn(2, 3, 32, 24)
+    hidden = torch.zeros(2, 4, 3, dtype=torch.bool)
+    hidden[0, 1, 2] = hidden[1, 3, 0] = True
+    other = images.clone()
+    other[0, :, 8:16, 16:] = other[1, :, 24:, :8] = 7.0
+    with torch.no_grad():
+        first, second = encoder(images, hidden), encoder(other, hidden)
+        plain, none = encoder(images), encoder(images, torch.zeros_like(hidden))
+    for one, two in zip(first, second, strict=True):
+        assert torch.equal(one, two)
+    assert not torch.allclose(first[0], plain[0])
+    assert all(torch.equal(one, two) for one, two in zip(plain, none, strict=True))
+
+
+def test_mask_token__is_trained_and_weights_without_it_load() -> None:
+    source = PerceptionEncoder(TINY)
+    encoder = PerceptionEncoder(TINY, with_mask_token=True)
+    token = encoder.mask_token.detach().clone()
+    load_encoder_weights(encoder, source.state_dict())
+    assert torch.equal(encoder.mask_token, token)
+    hidden = torch.ones(1, 4, 4, dtype=torch.bool)
+    encoder(torch.randn(1, 3, 32, 32), hidden)[0].square().mean().backward()
+    assert encoder.mask_token.grad.abs().sum() > 0
+    report = load_encoder_weights(source, encoder.state_dict())
+    assert 'mask token' in report.skipped['mask_token']
+
+
+def test_forward_with_embedding__equals_both_passes() -> None:
+    encoder = PerceptionEncoder(TINY_CORE, (1, 3), with_pooling=True).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        maps, embedding = encoder.forward_with_embedding(images)
+        assert torch.equal(embedding, encoder.embed_image(images))
+        for ours, wanted in zip(maps, encoder(images), strict=True):
+            assert torch.equal(ours, wanted)
+    with pytest.raises(ValueError, match='with_pooling=True'):
+        PerceptionEncoder(TINY).forward_with_embedding(images)
