@@ -16,7 +16,6 @@ from torch import Tensor
 from pe_mm.backbones import PerceptionEncoder, TimmEncoder
 from pe_mm.checkpoints import load_encoder_weights, read_checkpoint
 from pe_mm.checkpoints.layouts import unwrap
-from pe_mm.checkpoints.mmengine_loading import PREFIX
 from pe_mm.checkpoints.reading import fetch
 from pe_mm.layers import resolve_layers
 from pe_mm.variants import VARIANTS, resolve_variant
@@ -38,7 +37,11 @@ _PLAIN = {
     'output_class_token': False,
     'apply_final_norm': False,
     'with_pooling': False,
+    'with_mask_token': False,
+    'drop_path_rate': 0.0,
 }
+# Where models keep their encoder: detectors and segmentors, and ImageTextModel.
+_PLACES = ('backbone', 'image_encoder')
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,9 @@ def load_encoder(
     other weights of the encoder must be in the checkpoint, and be used.
 
     Args:
-        source: A config of mmdet, mmseg or pe_mm, whose ``model.backbone`` is built
-            with the options it has there, and nothing else of the model; or a name of
+        source: A config of mmdet, mmseg or pe_mm, whose ``model.backbone`` (in an
+            ``ImageTextModel``, ``image_encoder``) is built with the options it has
+            there, and nothing else of the model; or a name of
             ``pe_mm.variants.VARIANTS``; or 'timm/' and timm's name of a plain vision
             transformer (see ``TimmEncoder``).
         checkpoint: A file: of the config's whole model, or of an encoder; an ``hf://``
@@ -228,11 +232,11 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
     check_stack(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmengine')
     model = cfg.get('model') or {}
-    backbone = model.get('backbone')
+    backbone = next((model[place] for place in _PLACES if place in model), None)
     if not isinstance(backbone, Mapping):
         raise ValueError(
-            f'{cfg.filename} has no model.backbone; give a config whose model has one, '
-            'or the name of an encoder'
+            f'{cfg.filename} has no model.backbone or model.image_encoder; give a '
+            'config whose model has one, or the name of an encoder'
         )
     kind = backbone.get('type')
     # A name may be one of the config's default scope only.
@@ -258,8 +262,11 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
         Path(cfg.filename).stem,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
-        # Pictures are read as BGR, by mmcv's default.
-        bgr=not images.get('bgr_to_rgb', False),
+        # Pictures are read as BGR, by mmcv's default; pe_mm's own datasets give RGB.
+        bgr=not (
+            images.get('bgr_to_rgb', False)
+            or str(images.get('type')).endswith('ImageTextPreprocessor')
+        ),
     )
 
 
@@ -290,4 +297,5 @@ def _official_weights(encoder: PerceptionEncoder) -> str:
 def _prefix_of(content: Mapping[str, Any]) -> str | None:
     """Choose the backbone where a checkpoint holds other encoders too (a teacher)."""
     names = {str(name).removeprefix('module.') for name in unwrap(content)}
-    return PREFIX if f'{PREFIX}pos_embed' in names else None
+    prefixes = (f'{place}.' for place in _PLACES)
+    return next((p for p in prefixes if f'{p}pos_embed' in names), None)

@@ -1,0 +1,71 @@
+"""Train a nano PE family on rendered scenes, and measure the paper's claims on it.
+
+For every seed: contrastive training on images and captions, then on clips; the sweep of
+all layers; alignment to a middle layer and to exact masks, with both losses and with
+each alone; the distillation of a student; sweeps of all of these. Hours on two cores. A
+chain that was interrupted, at any moment, continues when it is started again.
+
+What is left in the folder --work-dir:
+  seed_N/STAGE     checkpoints and logs of every training
+  sweep            rows of all layers of all encoders, curves over the seeds
+  claims.md        best against last layers, zero-shot scores along the stages
+  weights          the first seed's encoders in fp16, with weights.json about them
+"""
+
+import argparse
+from pathlib import Path
+
+HELP = 'train and measure a nano PE family: contrast, align, distil (hours)'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pe-mm nano`."""
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/nano'),
+        metavar='DIR',
+        help='where the results go (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--data-dir',
+        type=Path,
+        default=Path('data/nano'),
+        metavar='DIR',
+        help='scenes to train on, made if they are missing (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--sweep-data',
+        type=Path,
+        default=Path('data/demo'),
+        metavar='DIR',
+        help='demo scenes to measure layers on, likewise (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2'
+    )
+    parser.add_argument(
+        '--processes', type=int, default=2, help='of each training (default: 2)'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is not done yet, and print the tables."""
+    from pe_mm.nano import ChainOptions, build_steps, run_steps
+    from pe_mm.nano.results import write_results
+
+    if args.processes < 1:
+        raise ValueError(f'--processes must be at least 1, got {args.processes}')
+    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
+        given = ' '.join(map(str, args.seeds))
+        raise ValueError(f'--seeds must be different and at least 0, got {given}')
+    options = ChainOptions(
+        work_dir=args.work_dir,
+        data=args.data_dir,
+        sweep_data=args.sweep_data,
+        seeds=args.seeds,
+        processes=args.processes,
+    )
+    run_steps(build_steps(options))
+    print(write_results(options))
+    return 0

@@ -1,0 +1,166 @@
+"""The steps of the nano chain: data, trainings, sweeps, weights, for every seed."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pe_mm.checkpoints import CheckpointError
+from pe_mm.engine.resuming import find_resumable_checkpoint
+
+from .chain import Step
+
+CONFIGS = Path('configs/nano')
+SCENES = {'train': 8000, 'val': 400, 'clips': 200, 'frames': 8, 'size': 160}
+SWEEP_TASKS = ('detection', 'segmentation', 'depth', 'tracking')
+
+IMAGE, VIDEO = 'stage1_image_text', 'stage2_video_text'
+ALIGNED = ('align_both', 'align_layer_only', 'align_masks_only')
+STUDENT = 'distil_student'
+# Whose layers are measured, and what tables call them.
+ENCODERS = {
+    VIDEO: 'PE-Core',
+    'align_both': 'aligned, both losses',
+    'align_layer_only': 'aligned, layer loss alone',
+    'align_masks_only': 'aligned, mask loss alone',
+    STUDENT: 'student of both',
+}
+
+
+@dataclass(frozen=True)
+class ChainOptions:
+    """What a chain runs on.
+
+    Args:
+        work_dir: Folder of everything that the chain makes but data.
+        data: Folder of the scenes to train on, with clips.
+        sweep_data: Folder of the demo scenes, which the sweeps measure on.
+        seeds: Of the trainings and of the probes.
+        processes: Of each training.
+    """
+
+    work_dir: Path
+    data: Path
+    sweep_data: Path
+    seeds: Sequence[int]
+    processes: int
+
+    def folder(self, seed: int, stage: str) -> Path:
+        """Return the folder of a seed's training."""
+        return self.work_dir / f'seed_{seed}' / stage
+
+    @property
+    def sweep(self) -> Path:
+        """The folder of the sweeps' rows."""
+        return self.work_dir / 'sweep'
+
+
+def trained(folder: Path) -> Path:
+    """Return the checkpoint at the end of a finished training.
+
+    Raises:
+        CheckpointError: It is not there any more.
+    """
+    checkpoint = find_resumable_checkpoint(folder)
+    if checkpoint is None:
+        raise CheckpointError(
+            f'{folder} has lost its checkpoint; delete the folder and start the chain '
+            'again'
+        )
+    return checkpoint
+
+
+def label(stage: str, seed: int) -> str:
+    """Name an encoder in rows of results, in which each seed's is one of its own."""
+    return f'{ENCODERS[stage]}, seed {seed}'
+
+
+def build_steps(options: ChainOptions) -> list[Step]:
+    """List the steps of a chain, in order."""
+    steps = [
+        _scenes('scenes to train on', options.data, options.work_dir, SCENES),
+        _scenes('scenes to measure on', options.sweep_data, options.work_dir, {}),
+    ]
+    for seed in options.seeds:
+        steps += _seed_steps(options, seed)
+    return steps
+
+
+def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
+    folder = {
+        stage: options.folder(seed, stage)
+        for stage in (IMAGE, VIDEO, *ALIGNED, STUDENT)
+    }
+
+    def start(stage: str, key: str) -> str:
+        return f'{key}={trained(folder[stage])}'
+
+    def train(stage: str, *sources: tuple[str, str]) -> Step:
+        return Step(
+            f'seed {seed}: {stage}',
+            folder[stage],
+            lambda: [
+                *(sys.executable, '-m', 'torch.distributed.run', '--standalone'),
+                *('--nproc-per-node', str(options.processes), '-m', 'pe_mm', 'train'),
+                str(CONFIGS / f'{stage}.py'),
+                *('--work-dir', str(folder[stage]), '--seed', str(seed), '--resume'),
+                *('--cfg-options', f'data_root={options.data}'),
+                *(start(*source) for source in sources),
+            ],
+        )
+
+    student_and_teacher = (
+        (VIDEO, 'model.backbone.init_cfg.checkpoint'),
+        (VIDEO, 'model.teacher.init_cfg.checkpoint'),
+    )
+    return [
+        train(IMAGE),
+        train(VIDEO, (IMAGE, 'load_from')),
+        _sweep(options, seed, VIDEO),
+        _global_tokens(options, seed, VIDEO),
+        *(train(stage, *student_and_teacher) for stage in ALIGNED),
+        train(STUDENT, ('align_both', 'model.teacher.init_cfg.checkpoint')),
+        *(_sweep(options, seed, stage) for stage in (*ALIGNED, STUDENT)),
+        _global_tokens(options, seed, 'align_both'),
+    ]
+
+
+def _pe_mm(*words: str) -> list[str]:
+    return [sys.executable, '-m', 'pe_mm', *words]
+
+
+def _scenes(title: str, root: Path, work_dir: Path, counts: dict[str, int]) -> Step:
+    words = [f'--{name}={count}' for name, count in counts.items()]
+    folder = work_dir / 'data' / root.name
+    return Step(title, folder, lambda: _pe_mm('demo-data', str(root), *words))
+
+
+def _sweep(options: ChainOptions, seed: int, stage: str) -> Step:
+    folder = options.folder(seed, stage)
+    return Step(
+        f'seed {seed}: layers of {ENCODERS[stage]}',
+        folder / 'sweep',
+        lambda: _pe_mm(
+            'sweep',
+            str(CONFIGS / f'{stage}.py'),
+            *('--weights', str(trained(folder)), '--label', label(stage, seed)),
+            *('--demo', '--data-root', str(options.sweep_data)),
+            *('--tasks', *SWEEP_TASKS, '--layers', 'all', '--seeds', str(seed)),
+            *('--out', str(options.sweep)),
+        ),
+    )
+
+
+def _global_tokens(options: ChainOptions, seed: int, stage: str) -> Step:
+    folder = options.folder(seed, stage)
+    return Step(
+        f'seed {seed}: global tokens of {ENCODERS[stage]}',
+        folder / 'global_tokens',
+        lambda: _pe_mm(
+            'global-tokens',
+            str(CONFIGS / f'{stage}.py'),
+            str(options.sweep_data / 'images' / 'validation'),
+            *('--weights', str(trained(folder)), '--layers', 'all', '--arrays'),
+            *('--out', str(folder / 'global_tokens')),
+        ),
+    )
