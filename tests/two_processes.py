@@ -3,16 +3,31 @@
 from pathlib import Path
 
 import torch
-from image_text_models import samples, tiny_model
-from mmengine.model import MMDistributedDataParallel
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-CAPTIONS = ['a red circle', 'two blue stars', 'a ring', 'nothing at all']
+from pe_mm.contrastive.contrastive_loss import contrastive_loss
 
 
-def images() -> Tensor:
-    """Return the images of the captions, (4, 3, 32, 32)."""
-    return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+class Towers(nn.Module):
+    """Two linear towers and a scale, from one seed; their forward is the loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.visual, self.text = nn.Linear(6, 4), nn.Linear(5, 4)
+        self.scale = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, images: Tensor, texts: Tensor) -> Tensor:
+        return contrastive_loss(self.visual(images), self.text(texts), self.scale)
+
+
+def pairs() -> tuple[Tensor, Tensor]:
+    """Return the joined batch of 8 pairs."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(8, 6, generator=generator), torch.randn(
+        8, 5, generator=generator
+    )
 
 
 def train_half(rank: int, folder: Path) -> None:
@@ -21,10 +36,10 @@ def train_half(rank: int, folder: Path) -> None:
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
-    half = slice(2 * rank, 2 * rank + 2)
-    model = MMDistributedDataParallel(tiny_model().train())
-    losses = model(images()[half], samples(CAPTIONS[half]), mode='loss')
-    losses['loss_contrastive'].backward()
-    gradients = {name: p.grad for name, p in model.module.named_parameters()}
-    torch.save((losses['loss_contrastive'].detach(), gradients), folder / f'{rank}.pt')
+    towers = Towers()
+    parallel = DistributedDataParallel(towers)
+    loss = parallel(*(part.chunk(2)[rank] for part in pairs()))
+    loss.backward()
+    gradients = {name: p.grad for name, p in towers.named_parameters()}
+    torch.save((loss.detach(), gradients), folder / f'{rank}.pt')
     torch.distributed.destroy_process_group()

@@ -1,7 +1,10 @@
 """The symmetric contrastive loss of CLIP, over the batches of all processes."""
 
+from typing import Any
+
 import torch
-from mmengine.dist import get_rank, get_world_size
+import torch.nn.functional as F
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor
 
 
@@ -23,17 +26,28 @@ def contrastive_loss(
     Returns:
         (), this process's share: the mean over the processes is the joined batch's.
     """
-    from open_clip.loss import ClipLoss
-
-    loss = ClipLoss(
-        local_loss=True,
-        gather_with_grad=True,
-        rank=get_rank(),
-        world_size=get_world_size(),
-    )
     # Similarities times 100 need more digits than half precision has.
     with torch.autocast(visual_features.device.type, enabled=False):
-        value: Tensor = loss(
-            visual_features.float(), text_features.float(), logit_scale.float()
+        visual, text = visual_features.float(), text_features.float()
+        all_visual, all_text = _Gather.apply(torch.stack([visual, text]))
+        targets = get_rank() * len(visual) + torch.arange(
+            len(visual), device=visual.device
         )
-    return value
+        image_to_text = F.cross_entropy(logit_scale * visual @ all_text.T, targets)
+        text_to_image = F.cross_entropy(logit_scale * text @ all_visual.T, targets)
+    return (image_to_text + text_to_image) / 2
+
+
+class _Gather(torch.autograd.Function):
+    """Join (K, B, D) features of all processes to (K, processes * B, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        return torch.cat(all_gather(features), dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        # Every process has a part of the gradient of everybody's features.
+        gradient = gradients[0].contiguous()
+        all_reduce(gradient)
+        return gradient.chunk(get_world_size(), dim=1)[get_rank()]
