@@ -11,7 +11,10 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from pe_mm.checkpoints.mmengine_loading import pretrained_cfg, resolve_init_cfg
+
 from .contrastive_loss import contrastive_loss
+from .loading import load_image_text_weights
 from .mask_regularization import MaskRegularization
 from .text_encoder import build_text_encoder, to_token_ids
 
@@ -31,8 +34,11 @@ class ImageTextModel(BaseModel):
         mask_regularization: Arguments of ``MaskRegularization``; None without.
         initial_logit_scale: What similarities are first multiplied with; learned.
         max_logit_scale: Its largest value (PE-Core's: 100).
+        pretrained: Load the official weights of both towers in ``init_weights``; the
+            same as ``init_cfg=dict(type='Pretrained', checkpoint=<the variant's>)``.
         data_preprocessor: Config of ``pe_mm.ImageTextPreprocessor``.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialisation config. With ``type='Pretrained'`` the
+            weights go through ``load_image_text_weights``, strictly.
 
     Attributes:
         image_encoder: The image tower.
@@ -44,6 +50,8 @@ class ImageTextModel(BaseModel):
         ValueError: The towers' options do not fit together.
     """
 
+    _is_init: bool
+
     def __init__(
         self,
         image_encoder: dict,
@@ -52,10 +60,11 @@ class ImageTextModel(BaseModel):
         mask_regularization: Mapping[str, Any] | None = None,
         initial_logit_scale: float = 1 / 0.07,
         max_logit_scale: float = 100.0,
+        pretrained: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(data_preprocessor)
         self.image_encoder = MODELS.build(image_encoder)
         self.mask_regularization = (
             None
@@ -71,6 +80,8 @@ class ImageTextModel(BaseModel):
         self.max_logit_scale = max_logit_scale
         self.logit_scale = nn.Parameter(torch.tensor(math.log(initial_logit_scale)))
         variant = self.image_encoder.variant
+        self.init_cfg = resolve_init_cfg(variant, pretrained, init_cfg)
+        self.image_encoder.expect_weights(pretrained_cfg(self.init_cfg))
         self.text_encoder, self.tokenizer = build_text_encoder(
             text_encoder, output_dim=variant.embed_dim or variant.width
         )
@@ -95,6 +106,19 @@ class ImageTextModel(BaseModel):
                 f'get a gradient. Got with_mask_token={not wanted} and '
                 f'mask_regularization={"given" if wanted else None}'
             )
+
+    def init_weights(self) -> None:
+        """Load the configured weights, or initialise as mmengine does.
+
+        Raises:
+            pe_mm.checkpoints.CheckpointError: The weights do not fit this model.
+        """
+        cfg = pretrained_cfg(self.init_cfg)
+        if cfg is None:
+            super().init_weights()
+        elif not self._is_init:
+            load_image_text_weights(self, cfg['checkpoint'])
+            self._is_init = True
 
     def forward(
         self,
