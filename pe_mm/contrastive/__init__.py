@@ -3,5 +3,16 @@
 from .image_text_model import ImageTextModel
 from .loading import load_image_text_weights
 from .mask_regularization import MaskRegularization
+from .progressive_resolution_hook import ProgressiveResolutionHook
+from .retrieval_metric import RetrievalMetric
+from .zero_shot_metric import ZeroShotHook, ZeroShotMetric
 
-__all__ = ['ImageTextModel', 'MaskRegularization', 'load_image_text_weights']
+__all__ = [
+    'ImageTextModel',
+    'MaskRegularization',
+    'ProgressiveResolutionHook',
+    'RetrievalMetric',
+    'ZeroShotHook',
+    'ZeroShotMetric',
+    'load_image_text_weights',
+]

@@ -136,8 +136,9 @@ class ImageTextModel(BaseModel):
 
         Returns:
             For 'loss' a dict of losses and the logit scale; for 'predict' the data
-            samples with ``visual_feature``, (D,), added, and ``text_feature``, (D,),
-            where they have a caption; for 'tensor' the (B, D) visual features.
+            samples with ``visual_feature``, (D,), added, and ``text_features``, (n, D),
+            where they have ``captions`` or one ``caption``; for 'tensor' the (B, D)
+            visual features.
 
         Raises:
             ValueError: The mode is unknown, or the inputs or data samples do not fit.
@@ -198,11 +199,17 @@ class ImageTextModel(BaseModel):
             data_samples, self.encode_visual(inputs), strict=True
         ):
             sample.set_data({'visual_feature': feature})
-        captioned = [sample for sample in data_samples if 'caption' in sample]
+        captioned = [(sample, _captions(sample)) for sample in data_samples]
+        captioned = [(sample, captions) for sample, captions in captioned if captions]
         if captioned:
-            features = self.encode_text([sample.caption for sample in captioned])
-            for sample, feature in zip(captioned, features, strict=True):
-                sample.set_data({'text_feature': feature})
+            features = self.encode_text(
+                [text for _, texts in captioned for text in texts]
+            )
+            counts = [len(captions) for _, captions in captioned]
+            for (sample, _), part in zip(
+                captioned, features.split(counts), strict=True
+            ):
+                sample.set_data({'text_features': part})
         return list(data_samples)
 
     def encode_visual(self, inputs: Tensor, *, normalize: bool = True) -> Tensor:
@@ -262,6 +269,12 @@ class ImageTextModel(BaseModel):
         ids = to_token_ids(texts, self.tokenizer, self.logit_scale.device)
         features: Tensor = self.text_encoder(ids)
         return F.normalize(features, dim=-1) if normalize else features
+
+
+def _captions(sample: BaseDataElement) -> list[str]:
+    if 'captions' in sample:
+        return list(sample.captions)
+    return [sample.caption] if 'caption' in sample else []
 
 
 def _frames(inputs: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ def load_image_text_weights(model: 'ImageTextModel', source: Source) -> LoadRepo
     told = list(_differences(found, wanted, text_prefix))
     if told:
         problems.append(
-            f'{name} does not fit the text tower; {"; ".join(told)}{_hint(found, wanted)}'
+            f'{name} does not fit the text tower; {"; ".join(told)}'
+            + _hint(found, wanted)
         )
     if problems:
         raise CheckpointError('. '.join(problems))

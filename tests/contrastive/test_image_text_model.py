@@ -90,14 +90,18 @@ def test_predict__some_captioned__adds_normalised_features(images):
     model = tiny_model().eval()
     data_samples = samples(CAPTIONS)
     del data_samples[1].caption
+    data_samples[2].set_metainfo({'captions': ['a ring', 'a red circle']})
     with torch.no_grad():
         predicted = model(images, data_samples, mode='predict')
         visual = torch.stack([sample.visual_feature for sample in predicted])
         torch.testing.assert_close(visual, model.encode_image(images))
         torch.testing.assert_close(
-            predicted[2].text_feature, model.encode_text(['a ring'])[0]
+            predicted[2].text_features, model.encode_text(['a ring', 'a red circle'])
         )
-    assert 'text_feature' not in predicted[1]
+        torch.testing.assert_close(
+            predicted[3].text_features, model.encode_text(CAPTIONS[3:])
+        )
+    assert 'text_features' not in predicted[1]
 
 
 def test_encode_text__texts_and_ids__are_the_same_and_long_ones_are_cut():
