@@ -100,8 +100,8 @@ class SampleDataset(Dataset):
                 self._count(error)
                 last = error
         raise ValueError(
-            f'{type(self).__name__}: none of {self._patience} samples in a row can be read; '
-            f'the last: {last}'
+            f'{type(self).__name__}: none of {self._patience} samples in a row can be '
+            f'read; the last: {last}'
         )
 
     def _count(self, error: Exception) -> None:

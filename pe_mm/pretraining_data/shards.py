@@ -121,7 +121,9 @@ class _TextShards(SampleDataset):
         yield from samples
 
     def _count_damage(self, error: Exception) -> bool:
-        self._count(error)
+        # webdataset adds where the error was.
+        reason, shard = error.args[0], error.args[-1]
+        self._count(CorruptSampleError(f'rest of shard {shard}: {reason}'))
         return True
 
 
