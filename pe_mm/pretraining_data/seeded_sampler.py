@@ -14,11 +14,11 @@ class SeededIndex(int):
 
     Attributes:
         seed: Of this one draw; depends on the sampler's seed, epoch and position.
-        epoch: The sampler's.
+        epoch_seed: Of the whole epoch; depends on the sampler's seed and epoch.
     """
 
     seed: int
-    epoch: int
+    epoch_seed: int
 
 
 @DATA_SAMPLERS.register_module()
@@ -40,7 +40,7 @@ class SeededSampler(DefaultSampler):
             seeded = SeededIndex(index)
             place = position * self.world_size + self.rank
             seeded.seed = mix_seeds(self.seed, self.epoch, place)
-            seeded.epoch = self.epoch
+            seeded.epoch_seed = mix_seeds(self.seed, self.epoch)
             yield seeded
 
 
