@@ -13,7 +13,12 @@ from torch import Tensor, nn
 
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
-from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
+from pe_mm.checkpoints.layouts import (
+    ROPE_BUFFER,
+    TRAINING_ONLY,
+    Layout,
+    find_encoder,
+)
 from pe_mm.checkpoints.patch_kernel import resample_patch_kernel
 from pe_mm.checkpoints.reading import Source, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_name
@@ -110,19 +115,37 @@ def load_encoder_weights(
     """
     encoder = _as_encoder(encoder)
     plan = plan_load(encoder, source, prefix=prefix)
-    on_meta = [name for name, p in encoder.state_dict().items() if p.is_meta]
+    copy_weights(encoder, plan.tensors, plan.report)
+    return plan.report
+
+
+def copy_weights(
+    model: nn.Module, tensors: Mapping[str, Tensor], report: LoadReport
+) -> None:
+    """Copy tensors into a model if all can be held, and log the report.
+
+    Args:
+        model: An encoder, or a model with one.
+        tensors: One of the right shape for each in the model's state dict.
+        report: What the load does.
+
+    Raises:
+        CheckpointError: The model or a tensor is on the meta device, or a value is, or
+            in the model's dtype becomes, NaN or infinite; nothing is copied.
+    """
+    wanted = model.state_dict()
+    on_meta = [name for name, p in wanted.items() if p.is_meta]
     if on_meta:
         raise CheckpointError(
             f'the encoder is on the meta device ({listing(on_meta, 3)}) and can hold '
             "no weights; call encoder.to_empty(device='cpu') first"
         )
-    check_not_meta(plan.report.source, plan.tensors)
-    check_finite(plan.report.source, plan.tensors, encoder.state_dict())
-    encoder.load_state_dict(plan.tensors, strict=True)
-    print_log(str(plan.report), logger='current')
-    for warning in plan.report.warnings:
+    check_not_meta(report.source, tensors)
+    check_finite(report.source, tensors, wanted)
+    model.load_state_dict(tensors, strict=True)
+    print_log(str(report), logger='current')
+    for warning in report.warnings:
         print_log(warning, logger='current', level=logging.WARNING)
-    return plan.report
 
 
 def plan_load(
@@ -155,7 +178,7 @@ def plan_load(
                 skipped |= dict.fromkeys(names, reason)
     if 'mask_token' in wanted:
         # Released weights have none: it is trained only where patches are hidden.
-        tensors.setdefault('mask_token', wanted['mask_token'])
+        tensors['mask_token'] = found.tensors.get('mask_token', wanted['mask_token'])
     used = {key: tensors[key] for key in wanted if key in tensors}
     check_dtypes(name, used)
     resampled = resample_patch_kernel(used, wanted, encoder.patch_resampling)
@@ -219,8 +242,8 @@ def _reason_to_skip(
         return 'block above the last one built' if above else None
     if key == 'cls_token' and variant.class_token:
         return 'class token, not built'
-    if key == 'mask_token':
-        return 'mask token, for training with hidden patches'
+    if key in TRAINING_ONLY:
+        return TRAINING_ONLY[key]
     if key.startswith('fpn1.'):
         return "pyramid of Meta's DETA"
     if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:
