@@ -16,7 +16,12 @@ def _child(parent: Registry, *locations: str) -> Registry:
 
 
 MODELS = _child(
-    root.MODELS, 'pe_mm', 'pe_mm.detection', 'pe_mm.segmentation', 'pe_mm.depth'
+    root.MODELS,
+    'pe_mm',
+    'pe_mm.detection',
+    'pe_mm.segmentation',
+    'pe_mm.depth',
+    'pe_mm.alignment',
 )
 DATASETS = _child(root.DATASETS, 'pe_mm.depth')
 HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection')
