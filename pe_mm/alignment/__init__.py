@@ -4,6 +4,7 @@ from .encoder_teacher import EncoderTeacher
 from .mask_teacher import MaskTeacher
 from .masking import random_block_mask
 from .pairwise_similarity_loss import PairwiseSimilarityLoss
+from .sam_mask_teacher import SamMaskTeacher
 from .scene_mask_teacher import SceneMaskTeacher
 from .spatial_aligner import SpatialAligner
 from .token_losses import TokenCosineLoss, TokenDistanceLoss
@@ -12,6 +13,7 @@ __all__ = [
     'EncoderTeacher',
     'MaskTeacher',
     'PairwiseSimilarityLoss',
+    'SamMaskTeacher',
     'SceneMaskTeacher',
     'SpatialAligner',
     'TokenCosineLoss',

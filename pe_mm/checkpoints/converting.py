@@ -9,7 +9,7 @@ from torch import Tensor
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
 from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
-from pe_mm.checkpoints.loading import check_family
+from pe_mm.checkpoints.loading import MASK_TOKEN_UNUSED, check_family
 from pe_mm.checkpoints.rename_rules import RULES, ours_to_meta
 from pe_mm.checkpoints.values import check_not_meta
 
@@ -56,8 +56,8 @@ def convert_state_dict(
 ) -> Conversion:
     """Rename a checkpoint's encoder; every value and dtype stays.
 
-    Names lose their prefix. What is outside the encoder (text tower, detector) and
-    computed RoPE tables are left out and listed.
+    Names lose their prefix. What is outside the encoder (text tower, detector),
+    computed RoPE tables and the mask token are left out and listed.
 
     Args:
         checkpoint: A state dict in any layout, container and prefix that
@@ -78,6 +78,8 @@ def convert_state_dict(
     for key in ours.unknown:
         if ROPE_BUFFER.fullmatch(key):
             skipped[found.prefix + key] = 'RoPE table, computed'
+        elif key == 'mask_token':
+            skipped[found.prefix + key] = MASK_TOKEN_UNUSED
         else:
             unknown.append(found.prefix + key)
     if unknown:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +24,9 @@ from pe_mm.variants import VARIANTS, Variant
 if TYPE_CHECKING:
     from pe_mm.backbones import PerceptionEncoder
 
+MASK_TOKEN_UNUSED = 'mask token, for training with hidden patches'
+_LAYER_SCALE = re.compile(r'blocks\.\d+\.gamma_[12]')
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -32,9 +36,10 @@ class LoadReport:
         source: The path or address, or 'the state dict'.
         layout: The names found: 'meta', or 'timm' (which is also ours).
         prefix: What the encoder's names start with in the checkpoint.
-        loaded: Number of the encoder's tensors, every one of them loaded.
+        loaded: Number of the encoder's tensors that were loaded: all that are not added.
         skipped: Name in the checkpoint -> why the encoder has no use for it.
         resampled: Name of ours -> how its tensor was changed to fit.
+        added: Name of ours -> why it keeps its initial value.
         warnings: What looks wrong although every tensor fits.
     """
 
@@ -44,6 +49,7 @@ class LoadReport:
     loaded: int
     skipped: dict[str, str] = field(default_factory=dict)
     resampled: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -58,9 +64,10 @@ class LoadReport:
             f'({self.layout} names{under}), none missing'
         ]
         lines += [f'{name}: {change}' for name, change in self.resampled.items()]
-        for reason, count in Counter(self.skipped.values()).items():
-            names = (name for name, why in self.skipped.items() if why == reason)
-            lines.append(f'skipped {count} ({reason}): {listing(names, 3)}')
+        for verb, names in (('skipped', self.skipped), ('added', self.added)):
+            for reason, count in Counter(names.values()).items():
+                alike = (name for name, why in names.items() if why == reason)
+                lines.append(f'{verb} {count} ({reason}): {listing(alike, 3)}')
         return '\n  '.join(lines)
 
 
@@ -220,7 +227,7 @@ def _reason_to_skip(
     if key == 'cls_token' and variant.class_token:
         return 'class token, not built'
     if key == 'mask_token':
-        return 'mask token, for training with hidden patches'
+        return MASK_TOKEN_UNUSED
     if key.startswith('fpn1.'):
         return "pyramid of Meta's DETA"
     if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:

@@ -29,9 +29,7 @@ def test_random_block_mask__unit_does_not_divide__cuts_the_last_blocks():
 
 def test_random_block_mask__same_generator_seed__same_mask():
     first, second, other = (
-        random_block_mask(
-            4, (8, 8), 0.5, generator=torch.Generator().manual_seed(seed)
-        )
+        random_block_mask(4, (8, 8), 0.5, generator=torch.Generator().manual_seed(seed))
         for seed in (0, 0, 1)
     )
     assert first.equal(second)
