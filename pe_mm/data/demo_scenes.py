@@ -19,6 +19,9 @@
       clips/Annotations/480p/<clip>/NNNNN.png    indexed: 0 room, k the k-th thing
       clips/ImageSets/2017/{train,val}.txt       names of clips
       clips/captions.json                        sentences per clip
+      captions/{training,validation,clips}.jsonl
+                                                 a picture or clip with its captions
+                                                 per line, for contrastive training
 
 Every thing in a picture is labelled, and shows at least 0.15 % of the picture and 30 %
 of what it would show if nothing hid it; whatever shows less is not put into the scene.
@@ -32,7 +35,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .index_files import write_index_files
+from .index_files import has_index_files, write_index_files
 from .jobs import Job, is_done, run_job
 from .pool import run_all
 from .scene import CLASSES, PALETTE, STUFF
@@ -112,16 +115,17 @@ def make_demo_data(
     missing = [job for job in jobs if not is_done(job)]
     done = len(jobs) - len(missing)
     wanted = {'options': options, 'counts': counts, 'complete': True}
-    if not missing and manifest is not None and wanted.items() <= manifest.items():
+    finished = manifest is not None and wanted.items() <= manifest.items()
+    if not missing and finished and has_index_files(root, counts):
         if on_progress is not None:
             on_progress(done, len(jobs))
         return root
     write_bytes(root / MANIFEST, manifest_content(options, counts, complete=False))
     if on_progress is not None:
         on_progress(done, len(jobs))
-    for finished in run_all(run_job, missing, workers=workers):
+    for number in run_all(run_job, missing, workers=workers):
         if on_progress is not None:
-            on_progress(done + finished, len(jobs))
+            on_progress(done + number, len(jobs))
     write_index_files(root, counts, size)
     write_bytes(root / MANIFEST, manifest_content(options, counts, complete=True))
     return root

@@ -1,4 +1,4 @@
-"""Files that list a whole split: COCO instances, segments and captions, DAVIS sets."""
+"""Files that list a whole split: COCO annotations, DAVIS sets, captions in lines."""
 
 import json
 from pathlib import Path
@@ -28,16 +28,36 @@ def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
         _write_split(root, split, counts[split], size)
     if not counts['clips']:
         return
-    captions, sets = {}, {'train': '', 'val': ''}
+    captions: dict[str, list[str]] = {}
+    sets, lines = {'train': '', 'val': ''}, b''
     for index in range(counts['clips']):
         name = clip_name(index)
         facts = json.loads(clip_paths(root, index, 0)['scene'][0].read_text())
         captions[name] = facts['captions']
+        frames = clip_paths(root, index, 1)['images'][0].parent
+        lines += _caption_line(root, 'frames', frames, facts)
         sets['train' if index % 4 else 'val'] += f'{name}\n'
     for name, text in sets.items():
         path = root / 'clips' / 'ImageSets' / '2017' / f'{name}.txt'
         write_bytes(path, text.encode())
     write_bytes(root / 'clips' / 'captions.json', encode_json(captions))
+    write_bytes(_caption_lines_path(root, 'clips'), lines)
+
+
+def has_index_files(root: Path, counts: dict[str, int]) -> bool:
+    """Whether the lists are there that directories of earlier versions lack."""
+    kinds = [*SPLITS, *(['clips'] if counts['clips'] else [])]
+    return all(_caption_lines_path(root, kind).exists() for kind in kinds)
+
+
+def _caption_lines_path(root: Path, kind: str) -> Path:
+    return root / 'captions' / f'{kind}.jsonl'
+
+
+def _caption_line(root: Path, key: str, path: Path, facts: dict[str, Any]) -> bytes:
+    """List one picture or clip with its captions; its path is relative to the root."""
+    name = path.relative_to(root).as_posix()
+    return encode_json({key: name, 'captions': facts['captions']})
 
 
 def _write_split(root: Path, split: str, count: int, size: int) -> None:
@@ -45,6 +65,7 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
     instances: list[dict[str, Any]] = []
     panoptic: list[dict[str, Any]] = []
     captions: list[dict[str, Any]] = []
+    lines = b''
     for index in range(count):
         paths = image_paths(root, split, index)
         image_id = index + 1
@@ -67,6 +88,7 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
                 'segments_info': segment_records(read_segment_ids(paths['panoptic'])),
             }
         )
+        lines += _caption_line(root, 'image', paths['image'], facts)
         for text in facts['captions']:
             captions.append(
                 {'id': len(captions) + 1, 'image_id': image_id, 'caption': text}
@@ -80,3 +102,4 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
     for kind, content in contents.items():
         path = root / 'annotations' / f'{kind}_{split}.json'
         write_bytes(path, encode_json(about | {'images': images} | content))
+    write_bytes(_caption_lines_path(root, split), lines)

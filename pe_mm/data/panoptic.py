@@ -36,8 +36,14 @@ def panoptic_png(labels: Labels) -> bytes:
 
 
 def read_segment_ids(path: Path) -> NDArray[np.int64]:
-    """Read a PNG of COCO's segment ids: (H, W), 0 where nothing is labelled."""
-    red, green, blue = np.moveaxis(np.asarray(Image.open(path), np.int64), -1, 0)
+    """Read a PNG of COCO's segment ids: (H, W), 0 where nothing is labelled.
+
+    Grey and indexed PNGs hold the ids as they are.
+    """
+    pixels = np.asarray(Image.open(path)).astype(np.int64)
+    if pixels.ndim == 2:
+        return pixels
+    red, green, blue = np.moveaxis(pixels, -1, 0)
     ids: NDArray[np.int64] = red + 256 * green + 65536 * blue
     return ids
 

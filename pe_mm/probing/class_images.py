@@ -114,6 +114,11 @@ class LargestObjects:
         crop = to_square(scene.image[:, rows, columns], self.side)
         return Sample(index, crop, int(instances.labels[largest]))
 
+    def path(self, index: int) -> str:
+        """Return the picture's file."""
+        info = self._scenes.dataset.get_data_info(self._numbers[index])
+        return str(info['img_path'])
+
     def identity(self) -> str:
         """Return a hash of the pictures, and of how objects are cut out."""
         return digest([self._scenes.identity(), self._numbers, _MARGIN])

@@ -88,6 +88,23 @@ def test_make_demo_data__finished__is_not_touched_again(tmp_path: Path) -> None:
     }
 
 
+def test_make_demo_data__made_without_caption_lines__gets_them_and_no_more(
+    tmp_path: Path,
+) -> None:
+    options = {'train': 1, 'val': 1, 'clips': 1, 'size': 64, 'frames': 2}
+    root = make_demo_data(tmp_path / 'a', **options)
+    whole = contents(root)
+    picture = root / 'images' / 'training' / '000000.jpg'
+    time_of_picture = picture.stat().st_mtime_ns
+    for path in root.glob('captions/*.jsonl'):
+        path.unlink()
+
+    make_demo_data(root, **options)
+
+    assert contents(root) == whole
+    assert picture.stat().st_mtime_ns == time_of_picture
+
+
 def test_make_demo_data__more_asked_for__extends_without_changing_pictures(
     tmp_path: Path,
 ) -> None:
@@ -99,7 +116,9 @@ def test_make_demo_data__more_asked_for__extends_without_changing_pictures(
 
     after = contents(tmp_path / 'a')
     assert after == contents(tmp_path / 'b')
-    lists = {'demo_data.json'} | {k for k in before if k.startswith('annotations/')}
+    lists = {'demo_data.json'} | {
+        k for k in before if k.startswith(('annotations/', 'captions/'))
+    }
     for name in before.keys() - lists:
         assert after[name] == before[name]
 

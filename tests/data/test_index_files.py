@@ -149,3 +149,30 @@ def test_mmseg__ade_like_and_nyu_datasets__read_labels_and_metres(
     assert len(segmentation) == len(depth) == 4
     assert np.array_equal(labels, np.where(raw == 0, 255, raw - 1))
     assert 0.5 < metres.min() < metres.max() < 30
+
+
+@pytest.mark.parametrize('split', ['training', 'validation'])
+def test_caption_lines__images__are_the_captions_of_the_coco_file(
+    demo_root: Path, split: str
+) -> None:
+    text = (demo_root / 'captions' / f'{split}.jsonl').read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    coco = json.loads((demo_root / f'annotations/captions_{split}.json').read_text())
+
+    assert [Path(line['image']).name for line in lines] == [
+        image['file_name'] for image in coco['images']
+    ]
+    assert all((demo_root / line['image']).is_file() for line in lines)
+    captions = [caption for line in lines for caption in line['captions']]
+    assert captions == [record['caption'] for record in coco['annotations']]
+
+
+def test_caption_lines__clips__name_the_folders_of_their_frames(
+    demo_root: Path,
+) -> None:
+    text = (demo_root / 'captions' / 'clips.jsonl').read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    known = json.loads((demo_root / 'clips' / 'captions.json').read_text())
+
+    assert {Path(line['frames']).name: line['captions'] for line in lines} == known
+    assert all(len(list((demo_root / x['frames']).iterdir())) == 3 for x in lines)
