@@ -9,7 +9,8 @@ from torch import Tensor
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
 from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
-from pe_mm.checkpoints.loading import MASK_TOKEN_UNUSED, check_family
+from pe_mm.checkpoints.loading import check_family
+from pe_mm.checkpoints.optional_parts import MASK_TOKEN_UNUSED
 from pe_mm.checkpoints.rename_rules import RULES, ours_to_meta
 from pe_mm.checkpoints.values import check_not_meta
 
