@@ -22,14 +22,15 @@ MODELS = _child(
     'pe_mm.segmentation',
     'pe_mm.depth',
     'pe_mm.alignment',
+    'pe_mm.contrastive',
     'pe_mm.pretraining_data',
 )
 DATASETS = _child(root.DATASETS, 'pe_mm.depth', 'pe_mm.pretraining_data')
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'pe_mm.pretraining_data')
-HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection')
+HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection', 'pe_mm.contrastive')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'pe_mm.engine')
 TASK_UTILS = _child(root.TASK_UTILS, 'pe_mm.detection')
 TRANSFORMS = _child(
     root.TRANSFORMS, 'pe_mm.detection', 'pe_mm.depth', 'pe_mm.pretraining_data'
 )
-METRICS = _child(root.METRICS, 'pe_mm.detection', 'pe_mm.depth')
+METRICS = _child(root.METRICS, 'pe_mm.detection', 'pe_mm.depth', 'pe_mm.contrastive')

@@ -108,8 +108,8 @@ class SpatialAligner(BaseModel):
             information and ``feature_map`` (C, rows, columns).
 
         Raises:
-            ValueError: The mode is unknown, the image is no whole number of patches, a
-                teacher has another grid, or something is NaN or infinite.
+            ValueError: The mode is unknown, the image is no whole number of patches, or a
+                teacher has another grid.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
@@ -146,14 +146,12 @@ class SpatialAligner(BaseModel):
         (feature_map,) = self.backbone(inputs, hidden)
         tokens = to_tokens(feature_map)
         projected = tokens if self.projector is None else self.projector(tokens)
-        values = {
+        return {
             name: loss(projected if loss.same_width else tokens, targets[target])
             for (name, loss), target in zip(
                 self.losses.items(), self.targets.values(), strict=True
             )
         }
-        _check_finite(values, {'images': inputs, **targets, 'student': tokens})
-        return values
 
     def init_weights(self) -> None:
         """Initialise the student, and load the teachers' own weights.
@@ -269,19 +267,3 @@ def _check_masking(
             'or set masking=None'
         )
     return masking
-
-
-def _check_finite(losses: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> None:
-    """Stop before a NaN reaches the weights, and say where it came from.
-
-    Raises:
-        ValueError: A loss is NaN or infinite.
-    """
-    if torch.stack(list(losses.values())).isfinite().all():
-        return
-    culprit = next((n for n, t in seen.items() if not t.isfinite().all()), 'the losses')
-    raise ValueError(
-        f'{", ".join(losses)} are not finite; the first NaN or infinity is in the '
-        f'{culprit}. Images: look at the data; student: lower the learning rate, clip '
-        'gradients, or train in bfloat16 instead of float16'
-    )

@@ -31,6 +31,23 @@ class EncoderBase(BaseModule):
             part.eval()
         return self
 
+    def expect_weights(self, cfg: dict | None) -> None:
+        """Refuse to run before the weights are loaded that a whole model configures.
+
+        Args:
+            cfg: The ``Pretrained`` part of the model's ``init_cfg``; None without.
+
+        Raises:
+            ValueError: The encoder's own ``init_cfg`` has weights too.
+        """
+        if cfg is not None and self._missing_weights is not None:
+            raise ValueError(
+                f'weights are configured for the whole model ({cfg["checkpoint"]!r}) '
+                f'and for its encoder ({self._missing_weights["checkpoint"]!r}); '
+                'leave one of them out'
+            )
+        self._missing_weights = self._missing_weights or cfg
+
     def _check_weights(self) -> None:
         """Make sure that nothing is computed with the weights of a fresh encoder.
 

@@ -8,9 +8,13 @@ from torch import Tensor
 
 from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
-from pe_mm.checkpoints.layouts import ROPE_BUFFER, Layout, find_encoder
+from pe_mm.checkpoints.layouts import (
+    ROPE_BUFFER,
+    TRAINING_ONLY,
+    Layout,
+    find_encoder,
+)
 from pe_mm.checkpoints.loading import check_family
-from pe_mm.checkpoints.optional_parts import MASK_TOKEN_UNUSED
 from pe_mm.checkpoints.rename_rules import RULES, ours_to_meta
 from pe_mm.checkpoints.values import check_not_meta
 
@@ -79,8 +83,8 @@ def convert_state_dict(
     for key in ours.unknown:
         if ROPE_BUFFER.fullmatch(key):
             skipped[found.prefix + key] = 'RoPE table, computed'
-        elif key == 'mask_token':
-            skipped[found.prefix + key] = MASK_TOKEN_UNUSED
+        elif key in TRAINING_ONLY:
+            skipped[found.prefix + key] = TRAINING_ONLY[key]
         else:
             unknown.append(found.prefix + key)
     if unknown:

@@ -36,8 +36,10 @@ WRAPPERS = re.compile(
     r'(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.'
 )
 ROPE_BUFFER = re.compile(r'(?:.*\.)?(?:rope|freqs)(?:[._].*)?')
+# What a trained encoder has beside the parameters of the rules -> why it may be left.
+TRAINING_ONLY = {'mask_token': 'mask token, for training with hidden patches'}
 _TEXT_TOWER = re.compile(
-    r'(?:transformer\.resblocks|token_embedding|ln_final|text|text_model)\.'
+    r'(?:transformer\.resblocks|token_embedding|ln_final|text|text_model|text_encoder)\.'
     r'|(?:positional_embedding|text_projection|logit_scale|logit_bias)(?:$|\.)'
 )
 
@@ -275,7 +277,7 @@ def _encoders(state_dict: Mapping[str, Tensor]) -> dict[str, Layout]:
 
 
 def _outside_reason(key: str, prefix: str) -> str:
-    for tower in ('visual.', 'visual.trunk.'):
+    for tower in ('visual.', 'visual.trunk.', 'image_encoder.'):
         parent = prefix.removesuffix(tower)
         in_clip = parent != prefix and key.startswith(parent)
         if in_clip and _TEXT_TOWER.match(key[len(parent) :]):

@@ -121,19 +121,37 @@ def load_encoder_weights(
     """
     encoder = _as_encoder(encoder)
     plan = plan_load(encoder, source, prefix=prefix, new_layer_scale=new_layer_scale)
-    on_meta = [name for name, p in encoder.state_dict().items() if p.is_meta]
+    copy_weights(encoder, plan.tensors, plan.report)
+    return plan.report
+
+
+def copy_weights(
+    model: nn.Module, tensors: Mapping[str, Tensor], report: LoadReport
+) -> None:
+    """Copy tensors into a model if all can be held, and log the report.
+
+    Args:
+        model: An encoder, or a model with one.
+        tensors: One of the right shape for each in the model's state dict.
+        report: What the load does.
+
+    Raises:
+        CheckpointError: The model or a tensor is on the meta device, or a value is, or
+            in the model's dtype becomes, NaN or infinite; nothing is copied.
+    """
+    wanted = model.state_dict()
+    on_meta = [name for name, p in wanted.items() if p.is_meta]
     if on_meta:
         raise CheckpointError(
             f'the encoder is on the meta device ({listing(on_meta, 3)}) and can hold '
             "no weights; call encoder.to_empty(device='cpu') first"
         )
-    check_not_meta(plan.report.source, plan.tensors)
-    check_finite(plan.report.source, plan.tensors, encoder.state_dict())
-    encoder.load_state_dict(plan.tensors, strict=True)
-    print_log(str(plan.report), logger='current')
-    for warning in plan.report.warnings:
+    check_not_meta(report.source, tensors)
+    check_finite(report.source, tensors, wanted)
+    model.load_state_dict(tensors, strict=True)
+    print_log(str(report), logger='current')
+    for warning in report.warnings:
         print_log(warning, logger='current', level=logging.WARNING)
-    return plan.report
 
 
 def plan_load(

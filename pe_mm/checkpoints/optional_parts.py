@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from pe_mm.checkpoints.architecture import block_of, count_blocks
-from pe_mm.checkpoints.layouts import ROPE_BUFFER
+from pe_mm.checkpoints.layouts import ROPE_BUFFER, TRAINING_ONLY
 from pe_mm.variants import Variant
 
-MASK_TOKEN_UNUSED = 'mask token, for training with hidden patches'
 _LAYER_SCALE = re.compile(r'blocks\.\d+\.gamma_[12]')
 
 
@@ -25,8 +24,8 @@ def reason_to_skip(
         return 'block above the last one built' if above else None
     if key == 'cls_token' and variant.class_token:
         return 'class token, not built'
-    if key == 'mask_token':
-        return MASK_TOKEN_UNUSED
+    if key in TRAINING_ONLY:
+        return TRAINING_ONLY[key]
     if key.startswith('fpn1.'):
         return "pyramid of Meta's DETA"
     if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:

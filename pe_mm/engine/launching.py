@@ -11,7 +11,9 @@ from pe_mm import compat
 
 from .configuring import check_data, check_stack
 from .covers_backbone_hook import CoversBackboneHook
+from .finite_loss_hook import FiniteLossHook
 from .paired_files_hook import PairedFilesHook
+from .skipped_samples_hook import SkippedSamplesHook
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
@@ -32,8 +34,13 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     with unknown_names_are_user_errors():
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner: Runner = build(cfg)
-    runner.register_hook(CoversBackboneHook())
-    runner.register_hook(PairedFilesHook())
+    for hook in (
+        CoversBackboneHook(),
+        PairedFilesHook(),
+        FiniteLossHook(),
+        SkippedSamplesHook(),
+    ):
+        runner.register_hook(hook)
     return runner
 
 

@@ -54,7 +54,9 @@ def check_pairs(datasets: Iterable[Any]) -> None:
         FileNotFoundError: Naming the first missing files and how many there are.
     """
     for dataset in datasets:
-        for part in _unwrapped(dataset):
+        for part in unwrapped(dataset):
+            if not isinstance(part, BaseDataset):
+                continue
             part.full_init()
             if len(part) and _has_local_labels(part):
                 _check_part(part)
@@ -111,14 +113,14 @@ def _first(paths: Sequence[str]) -> str:
     return ', '.join(paths[:_SHOWN]) + more
 
 
-def _unwrapped(dataset: Any) -> Iterator[BaseDataset]:
+def unwrapped(dataset: Any) -> Iterator[Any]:
     """Yield the data sets in the wrappers of one."""
     if hasattr(dataset, 'datasets'):
         for part in dataset.datasets:
-            yield from _unwrapped(part)
+            yield from unwrapped(part)
     elif hasattr(dataset, 'dataset'):
-        yield from _unwrapped(dataset.dataset)
-    elif isinstance(dataset, BaseDataset):
+        yield from unwrapped(dataset.dataset)
+    else:
         yield dataset
 
 

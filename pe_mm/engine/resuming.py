@@ -24,7 +24,7 @@ def find_resumable_checkpoint(work_dir: str | Path) -> Path | None:
     Returns:
         The checkpoint's path, or None where there is nothing to continue from.
     """
-    for path in _newest_first(Path(work_dir)):
+    for path in list_checkpoints(Path(work_dir)):
         if path.is_dir():
             return path  # DeepSpeed's and FSDP's sharded checkpoints.
         try:
@@ -82,7 +82,8 @@ def read_checkpoint_file(path: str | Path) -> dict[str, Any]:
         ) from error
 
 
-def _newest_first(work_dir: Path) -> list[Path]:
+def list_checkpoints(work_dir: Path) -> list[Path]:
+    """List the checkpoints of a training, what ``last_checkpoint`` names first."""
     candidates = [path for path in work_dir.glob('*.pth') if path.is_file()]
     candidates.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     # Best checkpoints are saved without the optimizer.

@@ -52,14 +52,12 @@ class ImageFolder(SampleDataset):
             raise FileNotFoundError(f'{data_root} {lack}; give a folder of images')
         self._maps = None if instance_maps is None else Path(instance_maps)
         if self._maps is not None:
-            missing = [
-                n for n in self._names if not self._map_of(self._maps, n).is_file()
-            ]
+            paths = [self._map_of(self._maps, name) for name in self._names]
+            missing = [path for path in paths if not path.is_file()]
             if missing:
                 raise FileNotFoundError(
-                    f'{len(missing)} of {len(self._names)} images have no map in '
-                    f'instance_maps={instance_maps}; the first: '
-                    f'{self._map_of(self._maps, missing[0])}'
+                    f'{len(missing)} of {len(paths)} images have no map in '
+                    f'instance_maps={instance_maps}; the first: {missing[0]}'
                 )
 
     def __len__(self) -> int:

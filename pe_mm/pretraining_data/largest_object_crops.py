@@ -18,7 +18,7 @@ class LargestObjectCrops(SampleDataset):
     names. Pictures without objects are left out.
 
     Args:
-        dataset: The config of an mmdet dataset; of its pipeline only what loads is used.
+        dataset: The config of an mmdet dataset; what its pipeline loads is used.
         side: Of the squares, in pixels.
         pipeline: Transforms of the items.
     """

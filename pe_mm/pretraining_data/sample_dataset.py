@@ -15,8 +15,8 @@ from torch.utils.data import Dataset, get_worker_info
 from .decoding import CorruptSampleError
 from .seeded_sampler import draws_of
 
-# This many unreadable samples in a row are no bad luck.
-_PATIENCE = 100
+# So many unreadable samples in a row are no bad luck.
+PATIENCE = 100
 # Warnings of unreadable samples by each process; the others are only counted.
 _WARNINGS = 10
 # Processes that count for themselves: the main one, and workers.
@@ -72,6 +72,11 @@ class SampleDataset(Dataset):
         """How often a sample was skipped, in this process and its workers."""
         return int(self._counts.sum())
 
+    @property
+    def _patience(self) -> int:
+        """How many unreadable samples in a row are too many."""
+        return min(len(self), PATIENCE)
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Read and transform one item.
 
@@ -86,8 +91,7 @@ class SampleDataset(Dataset):
         return item
 
     def _load_readable(self, index: int) -> dict[str, Any]:
-        patience = min(len(self), _PATIENCE)
-        for attempt in range(patience):
+        for attempt in range(self._patience):
             try:
                 return self._load(index, attempt)
             except CorruptSampleError as error:
@@ -96,8 +100,8 @@ class SampleDataset(Dataset):
                 self._count(error)
                 last = error
         raise ValueError(
-            f'{type(self).__name__}: none of {patience} samples in a row can be read; '
-            f'the last: {last}'
+            f'{type(self).__name__}: none of {self._patience} samples in a row can be '
+            f'read; the last: {last}'
         )
 
     def _count(self, error: Exception) -> None:

@@ -4,7 +4,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from .decoding import (
     stack_frames,
 )
 from .json_lines import read_captions
-from .sample_dataset import SampleDataset
+from .sample_dataset import PATIENCE, SampleDataset
 from .seeded_sampler import SeededIndex, mix_seeds
 from .text_folders import Pipeline
 
@@ -65,6 +65,10 @@ class _TextShards(SampleDataset):
         """Return how many samples an epoch has, in all processes together."""
         return self._length
 
+    @property
+    def _patience(self) -> int:
+        return PATIENCE
+
     def _load(self, index: int, attempt: int) -> dict[str, Any]:
         if not isinstance(index, SeededIndex):
             raise ValueError(
@@ -83,8 +87,6 @@ class _TextShards(SampleDataset):
 
     def _open(self, seed: int) -> Iterator[dict[str, Any]]:
         """Stream this process's samples without end, in an order that seed decides."""
-        from webdataset import shuffle
-
         worker = get_worker_info()
         workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
         part, parts = self._rank * workers + number, self._world_size * workers
@@ -94,34 +96,34 @@ class _TextShards(SampleDataset):
                 f'processes with {workers} workers each; give at least {parts} shards, '
                 'or fewer workers (num_workers)'
             )
-        samples = self._samples(seed, part, parts)
-        if not self._buffer:
-            return samples
-        rng = random.Random(mix_seeds(seed, part))
-        shuffled: Iterator[dict[str, Any]] = shuffle(self._buffer, rng=rng)(samples)
-        return shuffled
-
-    def _samples(self, seed: int, part: int, parts: int) -> Iterator[dict[str, Any]]:
-        from webdataset.tariterators import tarfile_samples
-
         for turn in count():
-            shards = list(self._shards)
+            order = list(self._shards)
             if self._buffer:
                 # The same order in all processes, so that each shard is in one part.
-                random.Random(mix_seeds(seed, turn)).shuffle(shards)
-            found = False
-            for shard in shards[part::parts]:
-                for sample in tarfile_samples([{'url': shard}], self._count_damage):
-                    found = True
-                    yield sample
-            if not found:
-                raise ValueError(
-                    f'there are no samples in {shards[part]}'
-                    f'{" and its like" if len(shards) > parts else ""}'
-                )
+                random.Random(mix_seeds(seed, turn)).shuffle(order)
+            samples = self._read_shards(order[part::parts], mix_seeds(seed, turn, part))
+            first = next(samples, None)
+            if first is None:
+                raise ValueError(f'there are no samples in {order[part::parts]}')
+            yield first
+            yield from samples
+
+    def _read_shards(self, shards: list[str], seed: int) -> Iterator[dict[str, Any]]:
+        """Read shards once, shuffled within the buffer."""
+        from webdataset import shuffle
+        from webdataset.tariterators import tarfile_samples
+
+        samples: Iterator[dict[str, Any]] = chain.from_iterable(
+            tarfile_samples([{'url': shard}], self._count_damage) for shard in shards
+        )
+        if self._buffer:
+            samples = shuffle(self._buffer, rng=random.Random(seed))(samples)
+        yield from samples
 
     def _count_damage(self, error: Exception) -> bool:
-        self._count(error)
+        # webdataset adds where the error was.
+        reason, shard = error.args[0], error.args[-1]
+        self._count(CorruptSampleError(f'rest of shard {shard}: {reason}'))
         return True
 
 
@@ -139,11 +141,11 @@ class ImageTextShards(_TextShards):
     workers. Damaged shards are read as far as they go.
 
     Args:
-        shards: Files, or URLs as webdataset reads them, such as 'pipe:...', in its brace
-            notation, 'data/{0000..0123}.tar', or with '*'; one or a list.
+        shards: Files, or URLs as webdataset reads them, with braces,
+            'data/{0000..0123}.tar', with '*', or 'pipe:...'; one or a list.
         epoch_length: Samples of an epoch, in all processes together; an epoch that is
             shorter than the data sees part of it, each time another one.
-        shuffle_buffer: Samples in the buffer; 0 reads shards and samples in their order.
+        shuffle_buffer: Samples in the buffer; 0 reads all in its order.
         pipeline: Transforms of the items.
 
     Raises:

@@ -58,7 +58,9 @@ class _TextFolder(SampleDataset):
 
 @DATASETS.register_module()
 class ImageTextFolder(_TextFolder):
-    """Images with captions, as the lines of a jsonl file list them::
+    """Images with captions, in a jsonl file.
+
+    Its lines::
 
         {"image": "images/0.jpg", "caption": "A cat on a mat."}
         {"image": "images/1.jpg", "captions": ["A dog.", "A dog in the rain."]}
@@ -85,7 +87,9 @@ class ImageTextFolder(_TextFolder):
 
 @DATASETS.register_module()
 class VideoTextFolder(_TextFolder):
-    """Clips with captions, as the lines of a jsonl file list them::
+    """Clips with captions, in a jsonl file.
+
+    Its lines::
 
         {"video": "clips/0.mp4", "caption": "A ball rolls."}
         {"frames": "clips/1", "captions": ["A cat jumps.", "A jumping cat."]}

@@ -7,23 +7,9 @@ import tarfile
 import cv2
 import numpy as np
 import pytest
-import torch
-from PIL import Image
+from pretraining_samples import encoded
 
 from pe_mm.pretraining_data import SeededSampler
-
-
-def encoded(number, size=(8, 10), format='PNG'):
-    """Encode a plain image that tells its number by its red."""
-    pixels = np.full((*size, 3), (number, 7, 200), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format)
-    return buffer.getvalue()
-
-
-def number_of(item):
-    """Return the number of a plain image's, or of each frame's."""
-    return item['inputs'][..., 0, 0, 0].tolist()
 
 
 @pytest.fixture
@@ -92,6 +78,3 @@ def draw():
         return [dataset[index] for index in sampler]
 
     return take
-
-
-    torch.manual_seed(0)

@@ -1,0 +1,120 @@
+"""Images and clips are read with their captions; what is wrong is named."""
+
+import pytest
+from mmengine.registry import DATASETS
+from pretraining_samples import number_of
+
+from pe_mm.pretraining_data import ImageTextFolder, VideoTextFolder
+
+
+@pytest.fixture
+def two_images(write_image, write_lines):
+    """An image with one caption, and one with three."""
+    return write_lines(
+        {'image': write_image('a/0.png', 0), 'caption': 'Zero.'},
+        {'image': write_image('a/1.png', 1), 'captions': ['One.', 'Uno.', 'Eins.']},
+    )
+
+
+def captions_of(dataset, count):
+    return {dataset[1]['data_samples'].caption for _ in range(count)}
+
+
+def test_image_text_folder__training__draws_one_of_the_captions(two_images):
+    dataset = DATASETS.build({'type': 'pe_mm.ImageTextFolder', **two_images})
+
+    first = dataset[0]['data_samples']
+    assert (first.sample_id, first.caption) == ('a/0.png', 'Zero.')
+    assert dataset[0]['inputs'].shape == (3, 8, 10)
+    assert [number_of(item) for item in dataset] == [0, 1]
+    assert captions_of(dataset, 50) == {'One.', 'Uno.', 'Eins.'}
+    assert 'captions' not in first
+
+
+def test_image_text_folder__testing__takes_the_first_and_keeps_all(two_images):
+    dataset = ImageTextFolder(**two_images, test_mode=True)
+
+    assert captions_of(dataset, 10) == {'One.'}
+    assert dataset[1]['data_samples'].captions == ['One.', 'Uno.', 'Eins.']
+
+
+def test_image_text_folder__seeded_draws__repeat_crops_and_captions(two_images, draw):
+    crop = {'type': 'RandomCrop', 'size': 4}
+    pipeline = [{'type': 'pe_mm.TorchvisionTransforms', 'transforms': [crop]}]
+    dataset = ImageTextFolder(**two_images, pipeline=pipeline)
+
+    def captions(epoch):
+        items = [draw(dataset, epoch) for _ in range(2)]
+        assert items[0][0]['inputs'].shape == (3, 4, 4)
+        texts = [[item['data_samples'].caption for item in take] for take in items]
+        assert texts[0] == texts[1]
+        return tuple(sorted(texts[0]))
+
+    assert len({captions(epoch) for epoch in range(12)}) == 3
+
+
+def test_video_text_folder__folder_of_frames__is_sampled_evenly(
+    write_image, write_lines
+):
+    for number in range(16):
+        write_image(f'clip/{number:02d}.png', number)
+    source = write_lines({'frames': 'clip', 'caption': 'A clip.'})
+
+    item = VideoTextFolder(**source, frames=4)[0]
+
+    assert item['inputs'].shape == (4, 3, 8, 10)
+    assert number_of(item) == [0, 4, 8, 12]
+    assert item['data_samples'].sample_id == 'clip'
+
+
+def test_video_text_folder__short_list_of_frames__shows_some_twice(
+    write_image, write_lines
+):
+    frames = [write_image(f'{number}.png', number) for number in (3, 1)]
+    source = write_lines({'frames': frames, 'caption': 'A clip.'})
+
+    assert number_of(VideoTextFolder(**source, frames=4)[0]) == [3, 3, 1, 1]
+
+
+def test_video_text_folder__video_file__is_decoded(write_video, write_lines):
+    source = write_lines({'video': write_video('a.mp4', 8), 'captions': ['A clip.']})
+
+    item = VideoTextFolder(**source, frames=4)[0]
+
+    assert item['inputs'].shape == (4, 3, 32, 32)
+    assert number_of(item) == pytest.approx([0, 20, 40, 60], abs=4)
+
+
+@pytest.mark.parametrize(
+    ('records', 'message'),
+    [
+        ([{'image': 'a.png', 'caption': 'A.'}, {'image': 'a.png'}], 'line 2: captions'),
+        ([{'image': 'a.png', 'captions': []}], 'line 1: captions are missing'),
+        ([{'image': 'a.png', 'caption': ' '}], "line 1: ' ' is no caption"),
+        ([{'caption': 'A.'}], 'line 1: the image is missing: .*there are .*caption'),
+        (['{"image": "a.png"'], 'line 1: no JSON'),
+        (['[1, 2]'], 'line 1: expected a JSON object'),
+        ([''], 'captions.jsonl is empty'),
+    ],
+)
+def test_image_text_folder__wrong_line__is_named(records, message, write_lines):
+    with pytest.raises(ValueError, match=message):
+        ImageTextFolder(**write_lines(*records))
+
+
+def test_image_text_folder__no_file__says_what_is_wanted(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match='no.jsonl does not exist; give a jsonl'
+    ):
+        ImageTextFolder('no.jsonl', str(tmp_path))
+
+
+def test_video_text_folder__no_clip__says_what_is_wanted(write_lines):
+    with pytest.raises(ValueError, match='line 1: the clip is missing: give "video"'):
+        VideoTextFolder(**write_lines({'image': 'a.png', 'caption': 'A.'}))
+
+
+def test_video_text_folder__no_frames_wanted__is_an_error(write_lines):
+    source = write_lines({'video': 'a.mp4', 'caption': 'A.'})
+    with pytest.raises(ValueError, match='frames must be at least 1, got 0'):
+        VideoTextFolder(**source, frames=0)
