@@ -21,6 +21,7 @@ MODELS = _child(
     'pe_mm.detection',
     'pe_mm.segmentation',
     'pe_mm.depth',
+    'pe_mm.alignment',
     'pe_mm.contrastive',
     'pe_mm.pretraining_data',
 )

@@ -79,7 +79,8 @@ class PerceptionEncoder(EncoderBase):
         position_embedding: How it fits another grid: 'resize' (bilinear, Meta's
             encoder), 'resize_bicubic' or 'tile' (Meta's detectors).
         init_cfg: mmengine's initialisation config. With ``type='Pretrained'`` the
-            weights go through ``pe_mm.checkpoints.load_encoder_weights``, strictly.
+            weights go through ``pe_mm.checkpoints.load_encoder_weights``, strictly;
+            ``prefix`` and ``new_layer_scale`` are passed on to it.
 
     Attributes:
         variant: The resolved ``Variant``.
@@ -324,7 +325,12 @@ class PerceptionEncoder(EncoderBase):
         if cfg is None:
             super().init_weights()
         elif not self._is_init:
-            load_encoder_weights(self, cfg['checkpoint'], prefix=cfg.get('prefix'))
+            load_encoder_weights(
+                self,
+                cfg['checkpoint'],
+                prefix=cfg.get('prefix'),
+                new_layer_scale=cfg.get('new_layer_scale', False),
+            )
             self._is_init = True
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:

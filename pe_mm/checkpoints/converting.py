@@ -61,8 +61,8 @@ def convert_state_dict(
 ) -> Conversion:
     """Rename a checkpoint's encoder; every value and dtype stays.
 
-    Names lose their prefix. What is outside the encoder (text tower, detector) and
-    computed RoPE tables are left out and listed.
+    Names lose their prefix. What is outside the encoder (text tower, detector),
+    computed RoPE tables and the mask token are left out and listed.
 
     Args:
         checkpoint: A state dict in any layout, container and prefix that

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from pe_mm.checkpoints.architecture import Architecture, block_of, count_blocks
+from pe_mm.checkpoints.architecture import Architecture, count_blocks
 from pe_mm.checkpoints.errors import CheckpointError, listing
-from pe_mm.checkpoints.layouts import (
-    ROPE_BUFFER,
-    TRAINING_ONLY,
-    Layout,
-    find_encoder,
-)
+from pe_mm.checkpoints.layouts import Layout, find_encoder
+from pe_mm.checkpoints.optional_parts import add_new, drop_token_row, reason_to_skip
 from pe_mm.checkpoints.patch_kernel import resample_patch_kernel
 from pe_mm.checkpoints.reading import Source, read_checkpoint
 from pe_mm.checkpoints.rename_rules import meta_name
@@ -37,9 +33,10 @@ class LoadReport:
         source: The path or address, or 'the state dict'.
         layout: The names found: 'meta', or 'timm' (which is also ours).
         prefix: What the encoder's names start with in the checkpoint.
-        loaded: Number of the encoder's tensors, every one of them loaded.
+        loaded: Number of the encoder's tensors that were loaded, all but the added.
         skipped: Name in the checkpoint -> why the encoder has no use for it.
         resampled: Name of ours -> how its tensor was changed to fit.
+        added: Name of ours -> why it keeps its initial value.
         warnings: What looks wrong although every tensor fits.
     """
 
@@ -49,6 +46,7 @@ class LoadReport:
     loaded: int
     skipped: dict[str, str] = field(default_factory=dict)
     resampled: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -63,9 +61,10 @@ class LoadReport:
             f'({self.layout} names{under}), none missing'
         ]
         lines += [f'{name}: {change}' for name, change in self.resampled.items()]
-        for reason, count in Counter(self.skipped.values()).items():
-            names = (name for name, why in self.skipped.items() if why == reason)
-            lines.append(f'skipped {count} ({reason}): {listing(names, 3)}')
+        for verb, names in (('skipped', self.skipped), ('added', self.added)):
+            for reason, count in Counter(names.values()).items():
+                alike = (name for name, why in names.items() if why == reason)
+                lines.append(f'{verb} {count} ({reason}): {listing(alike, 3)}')
         return '\n  '.join(lines)
 
 
@@ -83,7 +82,11 @@ class LoadPlan:
 
 
 def load_encoder_weights(
-    encoder: 'PerceptionEncoder', source: Source, *, prefix: str | None = None
+    encoder: 'PerceptionEncoder',
+    source: Source,
+    *,
+    prefix: str | None = None,
+    new_layer_scale: bool = False,
 ) -> LoadReport:
     """Load weights into an encoder, completely or not at all.
 
@@ -105,16 +108,19 @@ def load_encoder_weights(
         source: A path, an ``hf://owner/repo/file`` address, or a state dict.
         prefix: What the encoder's names start with in the checkpoint, where it holds
             several encoders; None to find it.
+        new_layer_scale: Accept weights without LayerScale for an encoder that has it,
+            whose scales keep their initial values: to start the training of PE-Spatial
+            from PE-Core (arXiv 2504.13181, table 23). The features are then others.
 
     Returns:
-        What was loaded, skipped and resampled.
+        What was loaded, skipped, resampled and added.
 
     Raises:
         CheckpointError: The source cannot be read, or does not fit; nothing is loaded.
         TypeError: ``encoder`` is no encoder, but a model that holds one, for example.
     """
     encoder = _as_encoder(encoder)
-    plan = plan_load(encoder, source, prefix=prefix)
+    plan = plan_load(encoder, source, prefix=prefix, new_layer_scale=new_layer_scale)
     copy_weights(encoder, plan.tensors, plan.report)
     return plan.report
 
@@ -149,7 +155,11 @@ def copy_weights(
 
 
 def plan_load(
-    encoder: 'PerceptionEncoder', source: Source, *, prefix: str | None = None
+    encoder: 'PerceptionEncoder',
+    source: Source,
+    *,
+    prefix: str | None = None,
+    new_layer_scale: bool = False,
 ) -> LoadPlan:
     """Check that weights fit an encoder, without changing it.
 
@@ -157,6 +167,7 @@ def plan_load(
         encoder: As in ``load_encoder_weights``; it may be on the meta device.
         source: As in ``load_encoder_weights``.
         prefix: As in ``load_encoder_weights``.
+        new_layer_scale: As in ``load_encoder_weights``.
 
     Raises:
         CheckpointError: The source cannot be read, or does not fit.
@@ -171,18 +182,16 @@ def plan_load(
     for key in (*tensors, *renamed.unknown):
         if key not in wanted:
             names = [found.prefix + old for old in renamed.origin.get(key, (key,))]
-            reason = _reason_to_skip(key, wanted, variant)
+            reason = reason_to_skip(key, wanted, variant)
             if reason is None:
                 unexpected += names
             else:
                 skipped |= dict.fromkeys(names, reason)
-    if 'mask_token' in wanted:
-        # Released weights have none: it is trained only where patches are hidden.
-        tensors['mask_token'] = found.tensors.get('mask_token', wanted['mask_token'])
+    added = add_new(tensors, found.tensors, wanted, new_layer_scale)
     used = {key: tensors[key] for key in wanted if key in tensors}
     check_dtypes(name, used)
     resampled = resample_patch_kernel(used, wanted, encoder.patch_resampling)
-    resampled |= _drop_token_row(used, wanted)
+    resampled |= drop_token_row(used, wanted)
     shown = _both_names if found.layout == 'meta' else str
     misshapen = [
         f'{shown(key)} is {_shape(tensor)} and must be {_shape(wanted[key])}'
@@ -204,7 +213,14 @@ def plan_load(
     check_family(name, tensors, found.layout, with_pool=variant.pool is not None)
     warnings = tuple(_doubts(name, tensors, architecture, wanted, variant))
     report = LoadReport(
-        name, found.layout, found.prefix, len(used), skipped, resampled, warnings
+        name,
+        found.layout,
+        found.prefix,
+        len(used) - len(added),
+        skipped,
+        resampled,
+        added,
+        warnings,
     )
     return LoadPlan(used, report)
 
@@ -228,42 +244,6 @@ def _as_encoder(model: 'PerceptionEncoder') -> 'PerceptionEncoder':
     raise TypeError(
         f'encoder must be a PerceptionEncoder, got {type(encoder).__name__}{fix}'
     )
-
-
-def _reason_to_skip(
-    key: str, wanted: Mapping[str, Tensor], variant: Variant
-) -> str | None:
-    """Return why an encoder was built without a parameter; None for no good reason."""
-    if ROPE_BUFFER.fullmatch(key):
-        return 'RoPE table, computed'
-    block = block_of(key)
-    if block is not None:
-        above = count_blocks(wanted) <= block < variant.depth
-        return 'block above the last one built' if above else None
-    if key == 'cls_token' and variant.class_token:
-        return 'class token, not built'
-    if key in TRAINING_ONLY:
-        return TRAINING_ONLY[key]
-    if key.startswith('fpn1.'):
-        return "pyramid of Meta's DETA"
-    if key.startswith(('attn_pool.', 'head.')) and 'attn_pool.latent' not in wanted:
-        return 'pooling head, not built'
-    if key.startswith(('norm.', 'fc_norm.')) and 'norm.weight' not in wanted:
-        return 'final norm, not built'
-    return None
-
-
-def _drop_token_row(
-    tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Drop the class token's position where there is no token; return what was done."""
-    if 'cls_token' in wanted or 'pos_embed' not in tensors:
-        return {}
-    embedding, rows = tensors['pos_embed'], wanted['pos_embed'].shape[1]
-    if embedding.dim() != 3 or embedding.shape[1] != rows + 1:
-        return {}
-    tensors['pos_embed'] = embedding[:, 1:]
-    return {'pos_embed': "the class token's row dropped"}
 
 
 def _hint(
