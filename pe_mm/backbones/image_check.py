@@ -48,13 +48,16 @@ def check_image(image: Any, dtype: torch.dtype, patch_size: int) -> None:
 
 def check_hidden(
     hidden: Any, shape: tuple[int, ...], mask_token: Tensor | None
-) -> None:
+) -> Tensor:
     """Check which patches of a batch are to be hidden.
 
     Args:
         hidden: A bool tensor.
         shape: The shape that it must have, (B, h, w).
         mask_token: What takes their place.
+
+    Returns:
+        The mask token.
 
     Raises:
         ValueError: There is no mask token, or it is no bool tensor of that shape.
@@ -71,3 +74,4 @@ def check_hidden(
         raise ValueError(
             f'hidden must have one entry per patch, {shape}; got {tuple(hidden.shape)}'
         )
+    return mask_token

@@ -288,8 +288,8 @@ class PerceptionEncoder(EncoderBase):
         grid = self.patch_embed.dynamic_feat_size((height, width))
         x = self.patch_embed(image)
         if hidden is not None:
-            check_hidden(hidden, (len(image), *grid), self.mask_token)
-            x = torch.where(hidden.flatten(1)[..., None], self.mask_token, x)
+            token = check_hidden(hidden, (len(image), *grid), self.mask_token)
+            x = torch.where(hidden.flatten(1)[..., None], token, x)
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         x = x + resize_position_embedding(

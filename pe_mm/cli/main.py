@@ -24,6 +24,7 @@ COMMANDS = {
     'pca': 'pe_mm.cli.pca',
     'match': 'pe_mm.cli.match',
     'sweep': 'pe_mm.cli.sweep',
+    'nano': 'pe_mm.cli.nano',
 }
 
 TRACEBACK_VARIABLE = 'PE_MM_TRACEBACK'

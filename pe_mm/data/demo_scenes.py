@@ -19,7 +19,7 @@
       clips/Annotations/480p/<clip>/NNNNN.png    indexed: 0 room, k the k-th thing
       clips/ImageSets/2017/{train,val}.txt       names of clips
       clips/captions.json                        sentences per clip
-      captions/{training,validation,clips}.jsonl
+      captions/{,clips_}{training,validation}.jsonl
                                                  a picture or clip with its captions
                                                  per line, for contrastive training
 

@@ -29,24 +29,27 @@ def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
     if not counts['clips']:
         return
     captions: dict[str, list[str]] = {}
-    sets, lines = {'train': '', 'val': ''}, b''
+    sets = {'train': '', 'val': ''}
+    lines = {'training': b'', 'validation': b''}
     for index in range(counts['clips']):
         name = clip_name(index)
         facts = json.loads(clip_paths(root, index, 0)['scene'][0].read_text())
         captions[name] = facts['captions']
         frames = clip_paths(root, index, 1)['images'][0].parent
-        lines += _caption_line(root, 'frames', frames, facts)
-        sets['train' if index % 4 else 'val'] += f'{name}\n'
+        kept = index % 4 == 0
+        lines[SPLITS[kept]] += _caption_line(root, 'frames', frames, facts)
+        sets['val' if kept else 'train'] += f'{name}\n'
     for name, text in sets.items():
         path = root / 'clips' / 'ImageSets' / '2017' / f'{name}.txt'
         write_bytes(path, text.encode())
     write_bytes(root / 'clips' / 'captions.json', encode_json(captions))
-    write_bytes(_caption_lines_path(root, 'clips'), lines)
+    for split, content in lines.items():
+        write_bytes(_caption_lines_path(root, f'clips_{split}'), content)
 
 
 def has_index_files(root: Path, counts: dict[str, int]) -> bool:
     """Whether the lists are there that directories of earlier versions lack."""
-    kinds = [*SPLITS, *(['clips'] if counts['clips'] else [])]
+    kinds = [*SPLITS, *(f'clips_{split}' for split in SPLITS if counts['clips'])]
     return all(_caption_lines_path(root, kind).exists() for kind in kinds)
 
 

@@ -1,6 +1,6 @@
 """Mixed precision for one part of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,19 +27,26 @@ class AutocastHook(Hook):
     Args:
         part: Name of the module in the model.
         dtype: 'bfloat16' or 'float16'.
+        methods: What the model calls of the part.
 
     Raises:
-        ValueError: ``dtype`` is another, or the model has no such part.
+        ValueError: ``dtype`` is another, or the model has no such part or method.
     """
 
-    def __init__(self, part: str = 'backbone', dtype: str = 'bfloat16') -> None:
+    def __init__(
+        self,
+        part: str = 'backbone',
+        dtype: str = 'bfloat16',
+        methods: Sequence[str] = ('forward',),
+    ) -> None:
         if dtype not in DTYPES:
             raise ValueError(f'dtype must be one of {sorted(DTYPES)}, got {dtype!r}')
         self.part = part
         self.dtype = DTYPES[dtype]
+        self.methods = tuple(methods)
 
     def before_train(self, runner: Runner) -> None:
-        """Wrap the forward function of the part."""
+        """Wrap the methods of the part."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         try:
             module = model.get_submodule(self.part)
@@ -48,7 +55,14 @@ class AutocastHook(Hook):
                 f'part {self.part!r} is not in the model, which has '
                 f'{[name for name, _ in model.named_children()]}'
             ) from error
-        module.forward = self._wrap(module, module.forward)
+        for name in self.methods:
+            method = getattr(module, name, None)
+            if method is None:
+                raise ValueError(
+                    f'part {self.part!r} is a {type(module).__name__}, which has no '
+                    f'method {name!r}'
+                )
+            setattr(module, name, self._wrap(module, method))
 
     def _wrap(
         self, module: nn.Module, forward: Callable[..., Any]

@@ -61,8 +61,8 @@ def run_steps(steps: Sequence[Step], say: Callable[[str], None] = print) -> None
         if code.returncode:
             tail = '\n'.join(log.read_text(errors='replace').splitlines()[-_TAIL:])
             raise RuntimeError(
-                f'{step.title} failed (exit code {code.returncode}); when it is mended, '
-                f'start the chain again, it goes on here. The end of {log}:\n{tail}'
+                f'{step.title} failed (exit code {code.returncode}); mend it and start '
+                f'the chain again, it goes on here. The end of {log}:\n{tail}'
             )
         seconds = time.monotonic() - start
         with atomic_file(step.folder / DONE) as temporary:

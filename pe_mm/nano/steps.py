@@ -11,12 +11,14 @@ from pe_mm.engine.resuming import find_resumable_checkpoint
 from .chain import Step
 
 CONFIGS = Path('configs/nano')
-SCENES = {'train': 8000, 'val': 400, 'clips': 200, 'frames': 8, 'size': 160}
+SCENES = {'train': 8000, 'val': 400, 'clips': 400, 'frames': 8, 'size': 160}
 SWEEP_TASKS = ('detection', 'segmentation', 'depth', 'tracking')
 
 IMAGE, VIDEO = 'stage1_image_text', 'stage2_video_text'
 ALIGNED = ('align_both', 'align_layer_only', 'align_masks_only')
 STUDENT = 'distil_student'
+# Tests of both towers, after each of the first two stages.
+ZERO_SHOT = ('zero_shot_classes', 'zero_shot_images', 'zero_shot_clips')
 # Whose layers are measured, and what tables call them.
 ENCODERS = {
     VIDEO: 'PE-Core',
@@ -104,7 +106,7 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
                 *('--nproc-per-node', str(options.processes), '-m', 'pe_mm', 'train'),
                 str(CONFIGS / f'{stage}.py'),
                 *('--work-dir', str(folder[stage]), '--seed', str(seed), '--resume'),
-                *('--cfg-options', f'data_root={options.data}'),
+                *('--cfg-options', *_data_options(stage, options.data)),
                 *(start(*source) for source in sources),
             ],
         )
@@ -115,7 +117,9 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
     )
     return [
         train(IMAGE),
+        *(_test(options, seed, IMAGE, name) for name in ZERO_SHOT),
         train(VIDEO, (IMAGE, 'load_from')),
+        *(_test(options, seed, VIDEO, name) for name in ZERO_SHOT),
         _sweep(options, seed, VIDEO),
         _global_tokens(options, seed, VIDEO),
         *(train(stage, *student_and_teacher) for stage in ALIGNED),
@@ -123,6 +127,31 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
         *(_sweep(options, seed, stage) for stage in (*ALIGNED, STUDENT)),
         _global_tokens(options, seed, 'align_both'),
     ]
+
+
+def _data_options(stage: str, data: Path) -> list[str]:
+    key = 'train_dataloader.dataset'
+    if stage in (IMAGE, VIDEO):
+        return [f'{key}.data_root={data}']
+    maps = data / 'annotations' / 'panoptic_training'
+    return [
+        f'{key}.data_root={data / "images" / "training"}',
+        f'{key}.instance_maps={maps}',
+    ]
+
+
+def _test(options: ChainOptions, seed: int, stage: str, name: str) -> Step:
+    folder = options.folder(seed, stage)
+    root = 'dataset.dataset' if name == 'zero_shot_classes' else 'dataset'
+    return Step(
+        f'seed {seed}: {name} after {stage}',
+        folder / name,
+        lambda: _pe_mm(
+            *('test', str(CONFIGS / f'{name}.py'), str(trained(folder))),
+            *('--work-dir', str(folder / name)),
+            *('--cfg-options', f'test_dataloader.{root}.data_root={options.data}'),
+        ),
+    )
 
 
 def _pe_mm(*words: str) -> list[str]:

@@ -13,7 +13,7 @@ from .text_folders import Pipeline
 class LargestObjectCrops(SampleDataset):
     """The largest object of every picture of a detection dataset, with its class.
 
-    The same squares that the layer sweep classifies. Data samples have ``gt_label``, an
+    The same squares that the layer sweep classifies. Data samples have ``label``, an
     int, and metainfo ``sample_id``, the picture's path; ``metainfo['classes']`` has the
     names. Pictures without objects are left out.
 
@@ -39,5 +39,5 @@ class LargestObjectCrops(SampleDataset):
     def _load(self, index: int, attempt: int) -> dict[str, Any]:
         sample = self._objects[index]
         item = self._item(sample.image, self._objects.path(index))
-        item['data_samples'].gt_label = sample.truth
+        item['data_samples'].label = sample.truth
         return item

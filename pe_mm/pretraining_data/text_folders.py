@@ -31,8 +31,10 @@ class _TextFolder(SampleDataset):
         data_root: str = '',
         pipeline: Pipeline = (),
         test_mode: bool = False,
+        caption_index: int | None = None,
     ) -> None:
         super().__init__(pipeline, test_mode)
+        self._caption_index = caption_index
         self._root = Path(data_root)
         self._records = JsonLines(self._root / ann_file, self._check)
 
@@ -42,7 +44,18 @@ class _TextFolder(SampleDataset):
 
     def _check(self, record: dict[str, Any]) -> None:
         self._name(record)
-        read_captions(record)
+        self._captions(record)
+
+    def _captions(self, record: dict[str, Any]) -> list[str]:
+        captions = read_captions(record)
+        if self._caption_index is None:
+            return captions
+        if not 0 <= self._caption_index < len(captions):
+            raise ValueError(
+                f'caption_index={self._caption_index}, but there are {len(captions)} '
+                'captions; count from 0'
+            )
+        return [captions[self._caption_index]]
 
     def _name(self, record: dict[str, Any]) -> str:
         raise NotImplementedError
@@ -52,7 +65,7 @@ class _TextFolder(SampleDataset):
 
     def _load(self, index: int, attempt: int) -> dict[str, Any]:
         record = self._records[(index + attempt) % len(self)]
-        captions = read_captions(record)
+        captions = self._captions(record)
         return self._item(self._read(record), self._name(record), captions)
 
 
@@ -72,10 +85,12 @@ class ImageTextFolder(_TextFolder):
         data_root: What the images' paths are relative to, too.
         pipeline: Transforms of the items.
         test_mode: Take the first caption, and keep all of them as ``captions``.
+        caption_index: Take this one of each sample's captions, counted from 0, and no
+            other, where their order means something; None for all.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty, or a line has no image or no captions.
+        ValueError: The file is empty, or a line has no image or too few captions.
     """
 
     def _name(self, record: dict[str, Any]) -> str:
@@ -106,11 +121,12 @@ class VideoTextFolder(_TextFolder):
         frames: How many frames to take of each clip.
         pipeline: Transforms of the items.
         test_mode: Take the first caption, and keep all of them as ``captions``.
+        caption_index: As in ``ImageTextFolder``.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: ``frames`` is not positive; the file is empty, or a line has no clip
-            or no captions.
+            or too few captions.
     """
 
     def __init__(
@@ -120,11 +136,12 @@ class VideoTextFolder(_TextFolder):
         frames: int = 8,
         pipeline: Pipeline = (),
         test_mode: bool = False,
+        caption_index: int | None = None,
     ) -> None:
         if frames < 1:
             raise ValueError(f'frames must be at least 1, got {frames}')
         self._frames = frames
-        super().__init__(ann_file, data_root, pipeline, test_mode)
+        super().__init__(ann_file, data_root, pipeline, test_mode, caption_index)
 
     def _name(self, record: dict[str, Any]) -> str:
         if 'video' in record:

@@ -170,9 +170,15 @@ def test_caption_lines__images__are_the_captions_of_the_coco_file(
 def test_caption_lines__clips__name_the_folders_of_their_frames(
     demo_root: Path,
 ) -> None:
-    text = (demo_root / 'captions' / 'clips.jsonl').read_text()
-    lines = [json.loads(line) for line in text.splitlines()]
+    lines, sets = [], {}
+    for split, name in (('training', 'train'), ('validation', 'val')):
+        text = (demo_root / 'captions' / f'clips_{split}.jsonl').read_text()
+        lines += [json.loads(line) for line in text.splitlines()]
+        sets[name] = [Path(json.loads(x)['frames']).name for x in text.splitlines()]
     known = json.loads((demo_root / 'clips' / 'captions.json').read_text())
 
+    for name, listed in sets.items():
+        path = demo_root / 'clips' / 'ImageSets' / '2017' / f'{name}.txt'
+        assert path.read_text().split() == listed
     assert {Path(line['frames']).name: line['captions'] for line in lines} == known
     assert all(len(list((demo_root / x['frames']).iterdir())) == 3 for x in lines)
