@@ -1,0 +1,64 @@
+"""A chain of commands: each runs once, and a failure tells why and where to go on."""
+
+import json
+import sys
+
+import pytest
+
+from pe_mm.nano.chain import DONE, LOG, Step, run_steps
+
+
+def writing(folder, name, code=0):
+    """Return a step that counts its starts in a file, and ends with a code."""
+    script = (
+        f"import pathlib, sys; p = pathlib.Path({str(folder)!r}, 'count');"
+        f"p.write_text(p.read_text() + '{name}' if p.exists() else '{name}');"
+        f"print('this is {name}'); sys.exit({code})"
+    )
+    return Step(name, folder / name, lambda: [sys.executable, '-c', script])
+
+
+def test_run_steps__started_twice__runs_each_command_once(tmp_path):
+    steps = [writing(tmp_path, 'a'), writing(tmp_path, 'b')]
+    said = []
+    run_steps(steps, said.append)
+    run_steps(steps, said.append)
+
+    assert (tmp_path / 'count').read_text() == 'ab'
+    assert 'this is a' in (tmp_path / 'a' / LOG).read_text()
+    done = json.loads((tmp_path / 'b' / DONE).read_text())
+    assert done['command'][0] == sys.executable
+    assert 0 < done['seconds'] < 60
+    assert said[-1] == '[2/2] b: done before'
+
+
+def test_run_steps__a_command_fails__the_end_of_its_log_and_later_steps_wait(tmp_path):
+    steps = [
+        writing(tmp_path, 'a'),
+        writing(tmp_path, 'b', code=3),
+        writing(tmp_path, 'c'),
+    ]
+    with pytest.raises(RuntimeError, match=r'b failed \(exit code 3\).*\n.*\nthis is b'):
+        run_steps(steps, lambda _: None)
+
+    assert (tmp_path / 'count').read_text() == 'ab'
+    steps[1] = writing(tmp_path, 'b')
+    run_steps(steps, lambda _: None)
+    assert (tmp_path / 'count').read_text() == 'abbc'
+
+
+def test_run_steps__command_that_needs_an_earlier_product__is_asked_late(tmp_path):
+    product = tmp_path / 'product'
+    made = Step(
+        'made',
+        tmp_path / 'made',
+        lambda: [sys.executable, '-c', f"open({str(product)!r}, 'w').write('7')"],
+    )
+    used = Step(
+        'used',
+        tmp_path / 'used',
+        lambda: [sys.executable, '-c', f'print({product.read_text()} + 1)'],
+    )
+    run_steps([made, used], lambda _: None)
+
+    assert (tmp_path / 'used' / LOG).read_text().splitlines()[-1] == '8'

@@ -1,0 +1,57 @@
+"""What a finished chain leaves."""
+
+import json
+
+import pytest
+from mmengine.config import Config
+
+from pe_mm import PerceptionEncoder
+from pe_mm.checkpoints import load_encoder_weights
+from pe_mm.nano.results import WEIGHTS, training_facts, write_results, zero_shot_metrics
+from pe_mm.nano.steps import CONFIGS, IMAGE, STUDENT
+
+TINY = dict(depth=2, width=32, heads=2, patch_size=8, image_size=32)
+
+
+def test_write_results__finished_chain__tables_curves_and_weights(
+    finished, monkeypatch
+):
+    monkeypatch.chdir(CONFIGS.resolve().parents[1])
+    text = write_results(finished)
+
+    assert (finished.work_dir / 'claims.md').read_text() == text
+    assert '| aligned, both losses | tracking, J&F |' in text
+    # Seeds 0 and 2: the titles' numbers plus 0 and plus 2.
+    assert '| images | 1.0 ± 1.4 | 11.0 ± 1.4 | 21.0 ± 1.4 |' in text
+    assert (finished.sweep / 'layer_sweep.png').stat().st_size > 10_000
+    for name, _ in WEIGHTS.values():
+        load_encoder_weights(
+            PerceptionEncoder(TINY), finished.work_dir / 'weights' / name
+        )
+    card = json.loads((finished.work_dir / 'weights' / 'weights.json').read_text())
+    assert {entry['seed'] for entry in card.values()} == {0}
+
+
+def test_zero_shot_metrics__several_runs_of_a_test__the_last_counts(finished):
+    folder = finished.folder(0, IMAGE) / 'zero_shot_classes' / '20260102_000000'
+    folder.mkdir()
+    (folder / '20260102_000000.json').write_text('{"zero_shot/top1": 77.0}')
+
+    metrics = zero_shot_metrics(finished, 0, IMAGE)
+
+    assert metrics['top-1 of 12 shapes'] == 77.0
+    assert metrics['text to clip R@1'] == 40.0
+
+
+@pytest.mark.parametrize('stage', list(WEIGHTS))
+def test_training_facts__encoder__is_the_configs(stage, monkeypatch):
+    monkeypatch.chdir(CONFIGS.resolve().parents[1])
+    facts = training_facts(stage, 1)
+
+    model = Config.fromfile(facts['config']).model
+    encoder = model.get('backbone') or model.image_encoder
+    assert facts['encoder'] == encoder.variant
+    assert facts['seed'] == 1
+    assert PerceptionEncoder(facts['encoder']).embed_dims == (
+        96 if stage == STUDENT else 160
+    )
