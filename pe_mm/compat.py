@@ -137,7 +137,8 @@ def prepare_cpu_distributed(cfg: Any) -> bool:
     Why: mmengine calls `torch.cuda.set_device` before it starts the process group, and
     gives DistributedDataParallel a device id, which it refuses for modules on the CPU;
     torch's SyncBatchNorm refuses the CPU too. So gloo is started here, DDP gets no
-    device ids, and SyncBN becomes BN, as mmengine does itself in a single process.
+    device ids, and SyncBN becomes BN, as mmengine does itself in a single process. The
+    strategies of its FlexibleRunner do the same; FSDP wants to hear 'cpu'.
 
     Can go when: mmengine picks gloo and no device ids where `get_device()` is 'cpu'.
 
@@ -164,8 +165,30 @@ def prepare_cpu_distributed(cfg: Any) -> bool:
         'find_unused_parameters': cfg.get('find_unused_parameters', False),
     }
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    _place_strategy_on_cpu(cfg.get('strategy'))
     _replace_sync_bn(cfg.get('model'))
     return True
+
+
+def _place_strategy_on_cpu(strategy: Any) -> None:
+    """Give the model wrapper of a FlexibleRunner's strategy no number of a GPU."""
+    devices: dict[str, dict[str, Any]] = {
+        'DDPStrategy': {'type': 'MMDistributedDataParallel', 'device_ids': None},
+        'FSDPStrategy': {'type': 'MMFullyShardedDataParallel', 'device_id': 'cpu'},
+    }
+    if not strategy or strategy.get('type') not in devices:
+        return
+    wrapper = strategy.get('model_wrapper') or {}
+    strategy['model_wrapper'] = {**devices[strategy['type']], **wrapper}
+    if strategy.get('state_dict_cfg') == 'full':
+        # torch copies no weights that it moves to the CPU; on the CPU they would then
+        # be those that it frees, and reading them ends the process.
+        here = {'rank0_only': True, 'offload_to_cpu': False}
+        strategy['state_dict_cfg'] = {
+            'state_dict_type': 'FULL_STATE_DICT',
+            'state_dict_config': {'type': 'FullStateDictConfig', **here},
+            'optim_state_dict_config': {'type': 'FullOptimStateDictConfig', **here},
+        }
 
 
 def _replace_sync_bn(node: Any) -> None:
@@ -178,6 +201,28 @@ def _replace_sync_bn(node: Any) -> None:
     elif isinstance(node, (list, tuple)):
         for value in node:
             _replace_sync_bn(value)
+
+
+def mend_fsdp_resume() -> None:
+    """Let mmengine's FSDPStrategy resume a training.
+
+    Why: `FullyShardedDataParallel.optim_state_dict_to_load` takes the model first since
+    torch 2.1; mmengine 0.10.7 gives it the optimizer's state first, and a resumed
+    training dies with "unhashable type: 'dict'".
+
+    Can go when: mmengine passes the arguments by name.
+    """
+    from mmengine._strategy import FSDPStrategy
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    def load_optim_state_dict(self: FSDPStrategy, state_dict: dict) -> None:
+        wrapper = self.optim_wrapper
+        own = FullyShardedDataParallel.optim_state_dict_to_load(
+            self.model, wrapper.optimizer, state_dict
+        )
+        wrapper.load_state_dict(own)
+
+    FSDPStrategy.load_optim_state_dict = load_optim_state_dict
 
 
 def in_command_line() -> bool:

@@ -83,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         cfg.resume, cfg.load_from = True, args.resume
     runner = build_runner(cfg, 'train', 'val')
     if cfg.get('resume') and cfg.get('load_from'):
+        if isinstance(runner.model, dict):  # FlexibleRunner builds it in train().
+            runner.model = runner.strategy.build_model(runner.model)
         skip_pretrained(runner.model)
     runner.train()
     return 0

@@ -4,6 +4,7 @@ from .autocast_hook import AutocastHook
 from .configuring import check_data, check_stack, load_config
 from .finite_loss_hook import FiniteLossHook, NonFiniteLossError
 from .fp16_gradients_hook import Fp16GradientsHook
+from .fsdp_policy import wrap_blocks
 from .launching import build_runner, enable_amp, save_checkpoints_safely
 from .layer_decay_constructor import LayerDecayOptimWrapperConstructor
 from .muon_constructor import MuonOptimWrapperConstructor
@@ -35,4 +36,5 @@ __all__ = [
     'read_checkpoint_file',
     'read_training_checkpoint',
     'save_checkpoints_safely',
+    'wrap_blocks',
 ]

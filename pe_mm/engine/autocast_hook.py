@@ -25,7 +25,8 @@ class AutocastHook(Hook):
     The default, bfloat16, needs no loss scaling. Tests run in float32.
 
     Args:
-        part: Name of the module in the model.
+        part: Name of the module in the model; '' for the model as a whole, with its
+            losses.
         dtype: 'bfloat16' or 'float16'.
         methods: What the model calls of the part.
 

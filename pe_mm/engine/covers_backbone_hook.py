@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from pe_mm.checkpoints.mmengine_loading import check_covers_backbone
 
@@ -21,5 +22,8 @@ class CoversBackboneHook(Hook):
         Raises:
             pe_mm.checkpoints.CheckpointError: Nothing in it is for the backbone.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = runner.model
+        # FSDP gathers its weights itself, and only from the outside.
+        if is_model_wrapper(model) and not isinstance(model, FullyShardedDataParallel):
+            model = model.module
         check_covers_backbone(checkpoint, model.state_dict())

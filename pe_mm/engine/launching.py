@@ -26,11 +26,15 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     Raises:
         ImportError: The config's OpenMMLab package cannot be imported.
         FileNotFoundError: Data is missing.
-        ValueError: The config names something that is not registered.
+        ValueError: The config names something that is not registered, or wants FSDP
+            with checkpoints that could not be resumed from.
     """
     check_stack(cfg)
     check_data(cfg, *splits)
     compat.prepare_cpu_distributed(cfg)
+    if cfg.get('strategy', {}).get('type') == 'FSDPStrategy':
+        _check_fsdp(cfg.strategy)
+        compat.mend_fsdp_resume()
     with unknown_names_are_user_errors():
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner: Runner = build(cfg)
@@ -42,6 +46,16 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     ):
         runner.register_hook(hook)
     return runner
+
+
+def _check_fsdp(strategy: dict) -> None:
+    """Refuse checkpoints that no training could be resumed from."""
+    if strategy.get('state_dict_cfg', 'local') == 'local':
+        raise ValueError(
+            "FSDPStrategy with state_dict_cfg='local', mmengine's default, writes "
+            'objects that safe loading refuses, so the training could not be resumed; '
+            "set strategy.state_dict_cfg='full': rank 0 writes an ordinary checkpoint"
+        )
 
 
 @contextmanager
@@ -75,8 +89,9 @@ def enable_amp(cfg: Config) -> None:
         )
     if get_device() == 'cpu':
         raise ValueError(
-            '--amp needs a GPU: mmengine has no mixed precision on the CPU; '
-            'leave --amp out'
+            '--amp needs a GPU: mmengine has no mixed precision on the CPU; leave '
+            "--amp out, or put dict(type='pe_mm.AutocastHook', part='') into "
+            'custom_hooks'
         )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -70,3 +70,14 @@ def test_hook__no_such_part__names_the_parts():
 
     with pytest.raises(ValueError, match=r"'encoder' is not in .*\['backbone', 'head'"):
         hook.before_train(SimpleNamespace(model=Detector()))
+
+
+def test_training__whole_model__is_half_precision_on_the_cpu_too(image):
+    model = Detector()
+    AutocastHook(part='').before_train(SimpleNamespace(model=model))
+
+    output, _ = model(image)
+    output.sum().backward()
+
+    assert model.dtypes == [torch.bfloat16, torch.bfloat16]
+    assert all(p.grad.dtype == torch.float32 for p in model.parameters())

@@ -5,7 +5,11 @@ import torch
 from mmengine.config import Config
 
 from pe_mm import compat
-from pe_mm.engine.launching import enable_amp, save_checkpoints_safely
+from pe_mm.engine.launching import (
+    build_runner,
+    enable_amp,
+    save_checkpoints_safely,
+)
 
 
 def checkpoint_hook(**config):
@@ -94,3 +98,28 @@ def test_prepare_cpu_distributed__single_process__changes_nothing(started):
     assert not compat.prepare_cpu_distributed(cfg)
     assert started == []
     assert 'model_wrapper_cfg' not in cfg
+
+
+@pytest.mark.parametrize(
+    ('kind', 'expected'),
+    [
+        ('FSDPStrategy', {'type': 'MMFullyShardedDataParallel', 'device_id': 'cpu'}),
+        ('DDPStrategy', {'type': 'MMDistributedDataParallel', 'device_ids': None}),
+    ],
+)
+def test_prepare_cpu_distributed__strategy__has_no_number_of_a_gpu(
+    started, kind, expected
+):
+    strategy = {'type': kind, 'state_dict_cfg': 'full', 'model_wrapper': {'extra': 1}}
+    cfg = Config({'launcher': 'pytorch', 'strategy': strategy})
+
+    compat.prepare_cpu_distributed(cfg)
+
+    assert cfg.strategy.model_wrapper == {**expected, 'extra': 1}
+
+
+def test_build_runner__fsdp_with_local_checkpoints__says_what_to_set():
+    cfg = Config({'strategy': {'type': 'FSDPStrategy'}})
+
+    with pytest.raises(ValueError, match="set strategy.state_dict_cfg='full'"):
+        build_runner(cfg)

@@ -1,6 +1,6 @@
 """Two epochs of the tiny model on ROOT's images, with everything random seeded."""
 
-custom_imports = dict(imports=['pairs_model'], allow_failed_imports=False)
+custom_imports = dict(imports=['tiny_image_model'], allow_failed_imports=False)
 default_scope = 'mmengine'
 model = dict(
     type='TinyImageModel', data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor')

@@ -1,0 +1,39 @@
+"""Demo clips with captions, 8 frames of each; made by ``pe-mm demo-data data/demo``.
+
+There are 4 unless ``--clips`` asks for more, so training and validation share them.
+"""
+
+data_root = 'data/demo/'
+resize = dict(type='Resize', size=(128, 128))
+pipeline = [dict(type='pe_mm.TorchvisionTransforms', transforms=[resize])]
+
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=True,
+    sampler=dict(type='pe_mm.SeededSampler', shuffle=True),
+    dataset=dict(
+        type='pe_mm.VideoTextFolder',
+        data_root=data_root,
+        ann_file='captions/clips.jsonl',
+        frames=8,
+        pipeline=pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='pe_mm.VideoTextFolder',
+        data_root=data_root,
+        ann_file='captions/clips.jsonl',
+        frames=8,
+        pipeline=pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader

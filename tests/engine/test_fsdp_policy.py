@@ -1,0 +1,70 @@
+"""Blocks are sharded one by one; a sharded training equals a replicated one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import FUNCTIONS, MODELS
+from torch import nn
+
+ROOT = Path(__file__).parents[2]
+
+# One launch for three trainings, since starting takes the most time.
+TRAININGS = """
+import sys
+from pe_mm.cli.main import main
+config, folder = sys.argv[1:]
+fsdp = ['runner_type=FlexibleRunner', 'strategy.type=FSDPStrategy']
+fsdp += ['strategy.state_dict_cfg=full']
+fsdp += ['strategy.model_wrapper.auto_wrap_policy=pe_mm.wrap_blocks']
+fsdp += ['env_cfg.dist_cfg.backend=gloo']
+train = ['train', config, '--work-dir']
+for name, options in (
+    ('replicated', []),
+    ('sharded', ['--cfg-options', *fsdp, 'train_cfg.max_epochs=1']),
+    ('sharded', ['--resume', '--cfg-options', *fsdp]),
+):
+    assert main([*train, f'{folder}/{name}', *options]) == 0
+"""
+
+
+def test_wrap_blocks__encoder__wraps_its_blocks_alone():
+    policy = FUNCTIONS.get('pe_mm.wrap_blocks')
+    variant = dict(depth=2, width=16, heads=2, patch_size=8, image_size=16)
+    encoder = MODELS.build(dict(type='pe_mm.PerceptionEncoder', variant=variant))
+
+    wrapped = [
+        name
+        for name, module in encoder.named_modules()
+        if policy(module, recurse=False, nonwrapped_numel=0)
+    ]
+
+    assert wrapped == ['blocks.0', 'blocks.1']
+    assert policy(nn.Linear(1, 1), recurse=True, nonwrapped_numel=0)
+
+
+@pytest.mark.slow
+def test_fsdp__two_processes_and_resumed__equals_ddp(tiny_config, tmp_path):
+    paths = [str(ROOT / 'tests' / 'assets'), str(ROOT)]
+    subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+        + ['--nproc-per-node', '2', '--no-python', sys.executable, '-c', TRAININGS]
+        + [str(tiny_config), str(tmp_path)],
+        env={
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join(paths),
+            'CUDA_VISIBLE_DEVICES': '',
+        },
+        check=True,
+    )
+
+    replicated, sharded = (
+        torch.load(tmp_path / name / 'epoch_2.pth', weights_only=True)['state_dict']
+        for name in ('replicated', 'sharded')
+    )
+    assert replicated.keys() == sharded.keys()
+    for name, value in replicated.items():
+        torch.testing.assert_close(sharded[name], value, rtol=1e-5, atol=1e-7)
