@@ -185,7 +185,7 @@ def test_random_teacher__is_warned_of(capsys):
     MMLogger.get_instance('aligner')
     build().init_weights()
 
-    assert 'the teacher has random weights' in capsys.readouterr().err
+    assert 'the teacher has random weights' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
