@@ -1,6 +1,8 @@
 """Zero-shot classification: classes are told by their names alone."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +32,8 @@ class ZeroShotMetric(BaseMetric):
     first folder of its ``sample_id``.
 
     Args:
-        class_names: Names in the order of the labels, or {folder: name}.
+        class_names: Names in the order of the labels, or {folder: name}; or the path of
+            a JSON file with either.
         templates: Prompts with ``{}`` for the class's name, or 'openai_imagenet' for
             the 80 of OpenAI.
         topk: Numbers of guesses.
@@ -46,13 +49,15 @@ class ZeroShotMetric(BaseMetric):
 
     def __init__(
         self,
-        class_names: Sequence[str] | Mapping[str, str],
+        class_names: Sequence[str] | Mapping[str, str] | str,
         templates: Sequence[str] | str = ('a photo of a {}.',),
         topk: Sequence[int] = (1, 5),
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix)
+        if isinstance(class_names, str):
+            class_names = json.loads(Path(class_names).read_text(encoding='utf-8'))
         folders = list(class_names)
         self.class_names = (
             list(class_names.values()) if isinstance(class_names, Mapping) else folders

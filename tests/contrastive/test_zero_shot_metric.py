@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -50,8 +51,12 @@ def test_evaluate__seeded_model__is_open_clips_accuracy(model):
     assert 0 < scores['zero_shot/top1'] < scores['zero_shot/top5'] < 100
 
 
-def test_process__images_in_folders__have_their_folders_class(model):
+@pytest.mark.parametrize('in_file', [False, True])
+def test_process__images_in_folders__have_their_folders_class(model, in_file, tmp_path):
     names = {'n01': 'cat', 'n02': 'dog'}
+    if in_file:
+        (tmp_path / 'names.json').write_text(json.dumps(names))
+        names = str(tmp_path / 'names.json')
     metric = ZeroShotMetric(names, templates=['{}'], topk=[1])
     metric.embed_classes(model)
     features = model.encode_text(['dog', 'cat', 'cat']).detach()

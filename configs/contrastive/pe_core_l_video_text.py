@@ -1,0 +1,26 @@
+"""PE-Core L on video-text pairs, after image-text training: 64 processes x 64 clips.
+
+5.4K steps of 4,096 clips of 8 frames at 336 px. Not run here. From Meta's weights:
+``--cfg-options model.init_cfg.checkpoint=hf://facebook/PE-Core-L14-336/PE-Core-L14-336.pt``
+
+    pe-mm train configs/contrastive/pe_core_l_video_text.py
+"""
+
+_base_ = [
+    '../_base_/models/pe_core_two_towers.py',
+    '../_base_/pipelines/image_text_336.py',
+    '../_base_/datasets/video_text.py',
+    '../_base_/schedules/pe_core_video_text.py',
+    '../_base_/contrastive_runtime.py',
+]
+
+model = dict(
+    image_encoder=dict(variant='PE-Core-L14-336'),
+    init_cfg=dict(
+        type='Pretrained',
+        checkpoint='work_dirs/pe_core_l_image_text/iter_443000.pth',
+    ),
+)
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
