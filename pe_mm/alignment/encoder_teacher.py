@@ -37,7 +37,8 @@ class EncoderTeacher(nn.Module):
         super().__init__()
         if grid not in GRIDS:
             raise ValueError(f'teacher_grid must be one of {GRIDS}, got {grid!r}')
-        self.encoder = MODELS.build({**encoder, 'freeze': True})
+        # The aligner does not set the mode of what is no submodule of it.
+        self.encoder = MODELS.build({**encoder, 'freeze': True}).eval()
         check_one_map(self.encoder, 'teacher')
         self.grid = grid
         self.embed_dims: int = self.encoder.embed_dims

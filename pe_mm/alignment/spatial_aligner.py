@@ -108,8 +108,8 @@ class SpatialAligner(BaseModel):
             information and ``feature_map`` (C, rows, columns).
 
         Raises:
-            ValueError: The mode is unknown, the image is no whole number of patches, or a
-                teacher has another grid.
+            ValueError: The mode is unknown, the image is no whole number of patches, or
+                a teacher has another grid.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
