@@ -5,6 +5,9 @@ as many images.
 """
 
 default_scope = 'mmengine'
+train_cfg = dict(type='EpochBasedTrainLoop')
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=25),

@@ -1,6 +1,7 @@
 """A student of a third of the parameters, distilled from the nano PE-Spatial.
 
-Command: pe-mm nano.
+Command: pe-mm nano, or pe-mm train configs/nano/distil_student.py on two processes,
+with model.teacher.init_cfg.checkpoint=ALIGNED.
 """
 
 _base_ = './align_both.py'

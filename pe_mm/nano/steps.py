@@ -17,8 +17,13 @@ SWEEP_TASKS = ('detection', 'segmentation', 'depth', 'tracking')
 IMAGE, VIDEO = 'stage1_image_text', 'stage2_video_text'
 ALIGNED = ('align_both', 'align_layer_only', 'align_masks_only')
 STUDENT = 'distil_student'
-# Tests of both towers, after each of the first two stages.
-ZERO_SHOT = ('zero_shot_classes', 'zero_shot_images', 'zero_shot_clips')
+# Tests of both towers, after each of the first two stages: folder -> config. The
+# trainings' own tests are of retrieval.
+ZERO_SHOT = {
+    'zero_shot_classes': 'zero_shot_classes',
+    'zero_shot_images': IMAGE,
+    'zero_shot_clips': VIDEO,
+}
 # Whose layers are measured, and what tables call them.
 ENCODERS = {
     VIDEO: 'PE-Core',
@@ -132,7 +137,8 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
 def _data_options(stage: str, data: Path) -> list[str]:
     key = 'train_dataloader.dataset'
     if stage in (IMAGE, VIDEO):
-        return [f'{key}.data_root={data}']
+        loaders = ('train_dataloader', 'val_dataloader')
+        return [f'{loader}.dataset.data_root={data}' for loader in loaders]
     maps = data / 'annotations' / 'panoptic_training'
     return [
         f'{key}.data_root={data / "images" / "training"}',
@@ -147,7 +153,7 @@ def _test(options: ChainOptions, seed: int, stage: str, name: str) -> Step:
         f'seed {seed}: {name} after {stage}',
         folder / name,
         lambda: _pe_mm(
-            *('test', str(CONFIGS / f'{name}.py'), str(trained(folder))),
+            *('test', str(CONFIGS / f'{ZERO_SHOT[name]}.py'), str(trained(folder))),
             *('--work-dir', str(folder / name)),
             *('--cfg-options', f'test_dataloader.{root}.data_root={options.data}'),
         ),

@@ -51,7 +51,8 @@ def test_config__leaf__is_short_and_says_what_and_how(path):
     docstring = text.split('"""')[1]
 
     assert len(text.splitlines()) <= 40
-    assert f'pe-mm train configs/{name(path)}' in docstring or 'make demo' in docstring
+    commands = [f'pe-mm {verb} configs/{name(path)}' for verb in ('train', 'test')]
+    assert any(command in docstring for command in (*commands, 'make demo'))
 
 
 @pytest.mark.parametrize('folder', sorted({p.parent for p in LEAVES}), ids=name)

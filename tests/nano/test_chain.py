@@ -38,7 +38,9 @@ def test_run_steps__a_command_fails__the_end_of_its_log_and_later_steps_wait(tmp
         writing(tmp_path, 'b', code=3),
         writing(tmp_path, 'c'),
     ]
-    with pytest.raises(RuntimeError, match=r'b failed \(exit code 3\).*\n.*\nthis is b'):
+    with pytest.raises(
+        RuntimeError, match=r'b failed \(exit code 3\).*\n.*\nthis is b'
+    ):
         run_steps(steps, lambda _: None)
 
     assert (tmp_path / 'count').read_text() == 'ab'

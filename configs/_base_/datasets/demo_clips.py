@@ -1,6 +1,6 @@
 """Demo clips with captions, 8 frames of each; made by ``pe-mm demo-data data/demo``.
 
-There are 4 unless ``--clips`` asks for more, so training and validation share them.
+There are 4 unless ``--clips`` asks for more; every fourth is held out.
 """
 
 data_root = 'data/demo/'
@@ -8,7 +8,7 @@ resize = dict(type='Resize', size=(128, 128))
 pipeline = [dict(type='pe_mm.TorchvisionTransforms', transforms=[resize])]
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=3,
     num_workers=0,
     persistent_workers=False,
     drop_last=True,
@@ -16,7 +16,7 @@ train_dataloader = dict(
     dataset=dict(
         type='pe_mm.VideoTextFolder',
         data_root=data_root,
-        ann_file='captions/clips.jsonl',
+        ann_file='captions/clips_training.jsonl',
         frames=8,
         pipeline=pipeline,
     ),
@@ -30,7 +30,7 @@ val_dataloader = dict(
     dataset=dict(
         type='pe_mm.VideoTextFolder',
         data_root=data_root,
-        ann_file='captions/clips.jsonl',
+        ann_file='captions/clips_validation.jsonl',
         frames=8,
         pipeline=pipeline,
         test_mode=True,
