@@ -32,6 +32,9 @@ def test_config__dump_and_reload__is_unchanged(path, tmp_path):
 def test_config__model__builds_with_matching_parts(path, build_on_meta):
     model = build_on_meta(Config.fromfile(path))
 
+    assert sum(parameter.numel() for parameter in model.parameters()) > 0
+    if not hasattr(model, 'backbone'):
+        return
     # The neck checks how many maps it gets, and their channels.
     maps = [
         torch.zeros(1, channels, 64, 64, device='meta')
@@ -42,7 +45,6 @@ def test_config__model__builds_with_matching_parts(path, build_on_meta):
     # DETR-like detectors have no strides of their own.
     head = getattr(model, 'rpn_head', None)
     assert head is None or strides == [s[0] for s in head.prior_generator.strides]
-    assert sum(parameter.numel() for parameter in model.parameters()) > 0
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name)
@@ -66,7 +68,7 @@ def test_config_folder__metafile__names_every_config(folder):
     assert (folder / 'README.md').is_file()
 
 
-@pytest.mark.parametrize('folder', ['depth', 'segmentation'])
+@pytest.mark.parametrize('folder', ['contrastive', 'depth', 'segmentation'])
 def test_metafile__result__says_by_which_protocol_and_who_published_it(folder):
     import yaml
 
