@@ -33,9 +33,7 @@ model = dict(
     ),
     masking=dict(ratio=0.75, unit=2),
     losses=dict(
-        loss_core=dict(
-            type='pe_mm.TokenCosineLoss', target='teacher', loss_weight=1.0
-        ),
+        loss_core=dict(type='pe_mm.TokenCosineLoss', target='teacher', loss_weight=1.0),
         loss_locality=dict(
             type='pe_mm.PairwiseSimilarityLoss',
             target='mask_teacher',
