@@ -1,32 +1,28 @@
-"""COCO's training images without labels, 448 px, PE-Spatial's augmentation."""
+"""COCO's images with PE-Spatial's augmentation at 448 px.
 
-image_size = 448
-train_pipeline = [
-    dict(
-        type='pe_mm.TorchvisionTransforms',
-        transforms=[
-            # The whole image but for a change of its aspect.
-            dict(
-                type='RandomResizedCrop',
-                size=image_size,
-                scale=(1.0, 1.0),
-                ratio=(0.75, 1.3333),
-                interpolation='bicubic',
-            ),
-            dict(type='ColorJitter', brightness=0.32, saturation=0.32),
-            dict(type='RandomHorizontalFlip', p=0.5),
-        ],
-    ),
-]
+As in arXiv 2504.13181, table 23: aspect 0.75 to 1.33, brightness and saturation 0.32,
+flips. It lists no scale of crops; with 0.75, every aspect fits into a square image, and
+never more of it is cut off than a quarter.
+"""
+
+_base_ = './coco_images.py'
+
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='pe_mm.SeededSampler', shuffle=True),
     dataset=dict(
-        type='pe_mm.ImageFolder',
-        data_root='data/coco/train2017',
-        pipeline=train_pipeline,
-    ),
+        pipeline=[
+            dict(
+                type='pe_mm.TorchvisionTransforms',
+                transforms=[
+                    dict(
+                        type='RandomResizedCrop',
+                        size=448,
+                        scale=(0.75, 1.0),
+                        ratio=(0.75, 1.3333),
+                    ),
+                    dict(type='ColorJitter', brightness=0.32, saturation=0.32),
+                    dict(type='RandomHorizontalFlip', p=0.5),
+                ],
+            )
+        ]
+    )
 )

@@ -3,15 +3,10 @@
 model = dict(
     type='pe_mm.SpatialAligner',
     data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor'),
-    backbone=dict(
-        type='pe_mm.PerceptionEncoder',
-        init_cfg=dict(type='Pretrained'),
-    ),
+    backbone=dict(type='pe_mm.PerceptionEncoder', pretrained=True),
     teacher=dict(
         type='pe_mm.PerceptionEncoder', variant='PE-Spatial-G14-448', pretrained=True
     ),
-    # 32 x 32 patches of 14 pixels for the 32 x 32 of 16 of a student at 512 pixels.
-    teacher_grid='resize_image',
     projector=True,
     losses=dict(
         loss_feature=dict(
