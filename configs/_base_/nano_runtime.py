@@ -14,6 +14,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='pe_mm.SafeCheckpointHook', interval=1, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    seeded_steps=dict(type='pe_mm.SeededStepsHook'),
 )
 log_processor = dict(type='LogProcessor', window_size=25, by_epoch=True)
 env_cfg = dict(

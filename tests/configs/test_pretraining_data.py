@@ -73,5 +73,5 @@ def test_demo_object_classes__validation__has_classes_of_the_scenes(batch_of):
 
     assert image.shape == (1, 3, 128, 128)
     assert dataset.metainfo['classes'] == tuple(CLASSES)
-    assert 0 <= sample.gt_label < len(CLASSES)
+    assert 0 <= sample.label < len(CLASSES)
     assert sample.sample_id.endswith('images/validation/000000.jpg')

@@ -41,7 +41,7 @@ def crops(monkeypatch):
 def test_crops__items__have_label_and_id(crops):
     items = [crops[index] for index in range(len(crops))]
 
-    assert [item['data_samples'].gt_label for item in items] == [3, 1]
+    assert [item['data_samples'].label for item in items] == [3, 1]
     assert [item['data_samples'].sample_id for item in items] == ['0.jpg', '1.jpg']
     assert items[1]['inputs'].eq(1).all() and items[1]['inputs'].shape == (3, 4, 4)
 
