@@ -10,7 +10,7 @@ _base_ = [
 ]
 
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
-val_dataloader = val_cfg = None
+val_dataloader = val_cfg = val_evaluator = None
 test_dataloader = dict(dataset=dict(dataset=dict(data_root='data/nano')))
 test_evaluator = dict(
     _delete_=True,

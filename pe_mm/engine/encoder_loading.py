@@ -249,7 +249,15 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
             'timm/NAME'
         )
     images = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
-    mean, std = images.get('mean'), images.get('std')
+    # pe_mm's own preprocessor takes RGB, and knows PE's mean and std.
+    own = str(images.get('type')).endswith('ImageTextPreprocessor')
+    mean, std = (
+        _per_channel(images.get(name, default))
+        for name, default in (
+            ('mean', PE_MEAN if own else None),
+            ('std', PE_STD if own else None),
+        )
+    )
     if mean is None or std is None or not len(mean) == len(std) == 3:
         raise ValueError(
             f'{cfg.filename} does not say which pictures its encoder takes: '
@@ -262,12 +270,13 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
         Path(cfg.filename).stem,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
-        # Pictures are read as BGR, by mmcv's default; pe_mm's own datasets give RGB.
-        bgr=not (
-            images.get('bgr_to_rgb', False)
-            or str(images.get('type')).endswith('ImageTextPreprocessor')
-        ),
+        # Pictures are read as BGR, by mmcv's default.
+        bgr=not (own or images.get('bgr_to_rgb', False)),
     )
+
+
+def _per_channel(value: Any) -> Any:
+    return [value] * 3 if isinstance(value, (int, float)) else value
 
 
 def _with_layers(

@@ -8,12 +8,7 @@ weights = dict(
 )
 model = dict(
     type='pe_mm.SpatialAligner',
-    data_preprocessor=dict(
-        type='pe_mm.ImageTextPreprocessor',
-        size=128,
-        mean=[127.5, 127.5, 127.5],
-        std=[127.5, 127.5, 127.5],
-    ),
+    data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor', size=128),
     backbone=dict(
         type='pe_mm.PerceptionEncoder',
         variant=variant,

@@ -1,9 +1,8 @@
 """A nano PE-Core: an encoder of 3 million parameters, and a small text tower."""
 
-norm = dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5])
 model = dict(
     type='pe_mm.ImageTextModel',
-    data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor', size=128, **norm),
+    data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor', size=128),
     image_encoder=dict(
         type='pe_mm.PerceptionEncoder',
         variant=dict(
