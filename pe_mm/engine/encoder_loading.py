@@ -251,13 +251,8 @@ def _recipe_of_config(cfg: Config) -> _Recipe:
     images = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     # pe_mm's own preprocessor takes RGB, and knows PE's mean and std.
     own = str(images.get('type')).endswith('ImageTextPreprocessor')
-    mean, std = (
-        _per_channel(images.get(name, default))
-        for name, default in (
-            ('mean', PE_MEAN if own else None),
-            ('std', PE_STD if own else None),
-        )
-    )
+    default = PE_MEAN if own else None
+    mean, std = (_per_channel(images.get(name, default)) for name in ('mean', 'std'))
     if mean is None or std is None or not len(mean) == len(std) == 3:
         raise ValueError(
             f'{cfg.filename} does not say which pictures its encoder takes: '
