@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from timm.layers import build_rotary_pos_embed
 from timm.models.eva import EvaBlock
 
-from pe_mm.backbones.block import Block
+from pe_mm.backbones.block import Block, attend
 from pe_mm.backbones.position import rope_table
 from pe_mm.backbones.windows import Windows
 from pe_mm.variants import Variant
@@ -89,3 +89,17 @@ def test_drop_path__windows__is_one_draw_for_an_image(size, grid) -> None:
         torch.testing.assert_close(left, 2 * kept * whole, rtol=1e-4, atol=1e-5)
         drawn += kept
     assert 0 < drawn < 16
+
+
+@pytest.mark.parametrize(
+    ('training', 'dtype'), [(True, torch.float32), (False, torch.bfloat16)]
+)
+def test_attend__autocast_on_cpu__is_left_only_for_training(training, dtype) -> None:
+    q, k, v = torch.randn(3, 1, 2, 5, 8).bfloat16()
+    wanted = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+
+    with torch.autocast('cpu', torch.bfloat16), torch.set_grad_enabled(training):
+        attended = attend(q, k, v)
+
+    assert attended.dtype == dtype
+    torch.testing.assert_close(attended.float(), wanted, rtol=0.02, atol=0.02)

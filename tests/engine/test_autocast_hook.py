@@ -81,3 +81,21 @@ def test_training__whole_model__is_half_precision_on_the_cpu_too(image):
 
     assert model.dtypes == [torch.bfloat16, torch.bfloat16]
     assert all(p.grad.dtype == torch.float32 for p in model.parameters())
+
+
+def test_hook__methods__are_wrapped_and_no_others(image):
+    model = Detector()
+    model.backbone.embed = lambda x: model.backbone.patch_embed(x)
+    AutocastHook(methods=('embed',)).before_train(SimpleNamespace(model=model))
+
+    assert model.backbone.embed(image).dtype == torch.bfloat16
+    assert model.backbone.patch_embed(image).dtype == torch.float32
+
+
+def test_hook__no_such_method__names_the_part_and_its_class():
+    hook = AutocastHook(methods=('encode',))
+
+    with pytest.raises(
+        ValueError, match="'backbone' is a .*, which has no .* 'encode'"
+    ):
+        hook.before_train(SimpleNamespace(model=Detector()))

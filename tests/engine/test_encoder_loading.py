@@ -108,6 +108,34 @@ def test_load_encoder__teacher_beside_the_backbone__is_not_taken(checkpoint, tmp
     assert torch.equal(loaded.encoder.pos_embed, backbone['backbone.pos_embed'])
 
 
+@pytest.mark.parametrize(
+    ('config', 'prefix'),
+    [('stage1_image_text', 'image_encoder.'), ('align_both', 'backbone.')],
+)
+def test_load_encoder__pretraining_config__gives_its_encoder_on_rgb(
+    config, prefix, tmp_path
+):
+    path = CONFIGS / 'nano' / f'{config}.py'
+    model = Config.fromfile(path).model
+    cfg = model.get('backbone') or model.image_encoder
+    whole = PerceptionEncoder(
+        cfg.variant,
+        with_mask_token=True,
+        with_pooling=cfg.get('with_pooling', False),
+    )
+    state = {f'{prefix}{key}': value for key, value in whole.state_dict().items()}
+    torch.save({'state_dict': state}, tmp_path / 'model.pth')
+    images = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
+
+    loaded = load_encoder(path, tmp_path / 'model.pth')
+
+    with torch.no_grad():
+        (expected,) = whole.eval()((images.float() - 127.5) / 127.5)
+        (found,) = loaded.encoder(loaded.normalize(images))
+    torch.testing.assert_close(found, expected)
+    assert loaded.encoder.mask_token is None
+
+
 def test_load_encoder__name_and_file__gives_the_variant(tmp_path):
     encoder = PerceptionEncoder('PE-Spatial-T16-512')
     torch.save(encoder.state_dict(), tmp_path / 'encoder.pth')
