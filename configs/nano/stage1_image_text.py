@@ -1,4 +1,7 @@
-"""Nano PE-Core, stage 1: scenes and captions, 96 px, then 128 px; tested by retrieval.
+"""Nano PE-Core, stage 1: things and captions, 96 px, then 128 px; tested by retrieval.
+
+Learns from the things of the scenes, each cut out: like images of the web they show one
+thing, and captions that name only its class leave nothing but its shape to tell it by.
 
 Command: pe-mm nano, or pe-mm train configs/nano/stage1_image_text.py on two processes.
 """
@@ -10,15 +13,20 @@ _base_ = [
     '../_base_/nano_runtime.py',
 ]
 
-# The caption that names all things; the others tell much less of a scene.
-scenes = dict(data_root='data/nano', caption_index=1)
 train_dataloader = dict(
-    batch_size=64, dataset=dict(pipeline=_base_.augmentation, **scenes)
+    batch_size=64,
+    dataset=dict(
+        data_root='data/nano',
+        ann_file='captions/objects_training.jsonl',
+        pipeline=_base_.augmentation,
+    ),
 )
+# The caption that names all things.
+scenes = dict(data_root='data/nano', caption_index=1)
 val_dataloader = dict(dataset=scenes)
 test_dataloader = dict(dataset=scenes)
 val_evaluator = test_evaluator = dict(type='pe_mm.RetrievalMetric')
-max_epochs = 24
+max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [
     dict(
@@ -26,9 +34,9 @@ custom_hooks = [
         part='image_encoder',
         methods=('forward', 'forward_with_embedding'),
     ),
-    # 62 iterations an epoch.
+    # 260 iterations an epoch.
     dict(
         type='pe_mm.ProgressiveResolutionHook',
-        stages=[dict(begin=0, size=96), dict(begin=1240, size=128)],
+        stages=[dict(begin=0, size=96), dict(begin=1200, size=128)],
     ),
 ]

@@ -19,7 +19,7 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=clips)
 test_dataloader = dict(dataset=clips)
 val_evaluator = test_evaluator = dict(type='pe_mm.RetrievalMetric', visual='video')
-max_epochs = 8
+max_epochs = 5
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 custom_hooks = [

@@ -33,6 +33,20 @@ def describe_thing(thing: Thing, *, article: bool = True) -> str:
     return _with_article(text) if article else text
 
 
+def object_captions(category: str, pattern: str, description: str) -> list[str]:
+    """Caption a thing alone: by its class, by its pattern too, and by its looks.
+
+    Args:
+        category: Its class.
+        pattern: Of its material.
+        description: As ``describe_thing`` writes it.
+    """
+    several = 'set of ' if category == 'stairs' else ''
+    names = [f'{several}{category}', f'{several}{pattern} {category}']
+    texts = [*map(_with_article, names), description]
+    return [f'{_capital(text)}.' for text in texts]
+
+
 def write_captions(scene: Scene, labels: Labels, rng: np.random.Generator) -> list[str]:
     """Write up to five different true sentences about a scene.
 

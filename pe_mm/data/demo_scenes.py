@@ -19,9 +19,10 @@
       clips/Annotations/480p/<clip>/NNNNN.png    indexed: 0 room, k the k-th thing
       clips/ImageSets/2017/{train,val}.txt       names of clips
       clips/captions.json                        sentences per clip
-      captions/{,clips_}{training,validation}.jsonl
-                                                 a picture or clip with its captions
-                                                 per line, for contrastive training
+      captions/{,objects_,clips_}{training,validation}.jsonl
+                                                 a picture, a thing in one or a clip
+                                                 with its captions per line, for
+                                                 contrastive training
 
 Every thing in a picture is labelled, and shows at least 0.15 % of the picture and 30 %
 of what it would show if nothing hid it; whatever shows less is not put into the scene.

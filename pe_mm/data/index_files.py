@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .annotations import CATEGORIES
+from .captions import object_captions
 from .panoptic import PANOPTIC_CATEGORIES, read_segment_ids, segment_records
 from .storage import (
     SPLITS,
@@ -14,6 +15,9 @@ from .storage import (
     image_paths,
     write_bytes,
 )
+
+# Around a thing that is shown alone, in lengths of its longer side.
+MARGIN = 0.15
 
 
 def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
@@ -49,7 +53,8 @@ def write_index_files(root: Path, counts: dict[str, int], size: int) -> None:
 
 def has_index_files(root: Path, counts: dict[str, int]) -> bool:
     """Whether the lists are there that directories of earlier versions lack."""
-    kinds = [*SPLITS, *(f'clips_{split}' for split in SPLITS if counts['clips'])]
+    kinds = [*SPLITS, *(f'objects_{split}' for split in SPLITS)]
+    kinds += [f'clips_{split}' for split in SPLITS if counts['clips']]
     return all(_caption_lines_path(root, kind).exists() for kind in kinds)
 
 
@@ -63,12 +68,35 @@ def _caption_line(root: Path, key: str, path: Path, facts: dict[str, Any]) -> by
     return encode_json({key: name, 'captions': facts['captions']})
 
 
+def _object_lines(root: Path, path: Path, facts: dict[str, Any], size: int) -> bytes:
+    """List the things of a picture, each with the square around it and its captions."""
+    name = path.relative_to(root).as_posix()
+    lines = b''
+    for record, thing in zip(facts['instances'], facts['objects'], strict=True):
+        texts = object_captions(
+            thing['category'], thing['pattern'], thing['description']
+        )
+        box = _square_around(record['bbox'], size)
+        lines += encode_json({'image': name, 'box': box, 'captions': texts})
+    return lines
+
+
+def _square_around(bbox: list[int], size: int) -> list[int]:
+    """Widen a box to a square with a margin, and cut it at the picture's border."""
+    x, y, width, height = bbox
+    half = (0.5 + MARGIN) * max(width, height)
+    middles = (x + width / 2, y + height / 2)
+    first = [max(0, round(middle - half)) for middle in middles]
+    last = [min(size, round(middle + half)) for middle in middles]
+    return [*first, *(b - a for a, b in zip(first, last, strict=True))]
+
+
 def _write_split(root: Path, split: str, count: int, size: int) -> None:
     images: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
     panoptic: list[dict[str, Any]] = []
     captions: list[dict[str, Any]] = []
-    lines = b''
+    lines = objects = b''
     for index in range(count):
         paths = image_paths(root, split, index)
         image_id = index + 1
@@ -92,6 +120,7 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
             }
         )
         lines += _caption_line(root, 'image', paths['image'], facts)
+        objects += _object_lines(root, paths['image'], facts, size)
         for text in facts['captions']:
             captions.append(
                 {'id': len(captions) + 1, 'image_id': image_id, 'caption': text}
@@ -106,3 +135,4 @@ def _write_split(root: Path, split: str, count: int, size: int) -> None:
         path = root / 'annotations' / f'{kind}_{split}.json'
         write_bytes(path, encode_json(about | {'images': images} | content))
     write_bytes(_caption_lines_path(root, split), lines)
+    write_bytes(_caption_lines_path(root, f'objects_{split}'), objects)

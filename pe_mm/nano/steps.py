@@ -11,7 +11,7 @@ from pe_mm.engine.resuming import find_resumable_checkpoint
 from .chain import Step
 
 CONFIGS = Path('configs/nano')
-SCENES = {'train': 8000, 'val': 400, 'clips': 400, 'frames': 8, 'size': 160}
+SCENES = {'train': 8000, 'val': 400, 'clips': 800, 'frames': 8}
 SWEEP_TASKS = ('detection', 'segmentation', 'depth', 'tracking')
 
 IMAGE, VIDEO = 'stage1_image_text', 'stage2_video_text'

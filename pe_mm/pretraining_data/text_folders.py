@@ -77,8 +77,11 @@ class ImageTextFolder(_TextFolder):
 
         {"image": "images/0.jpg", "caption": "A cat on a mat."}
         {"image": "images/1.jpg", "captions": ["A dog.", "A dog in the rain."]}
+        {"image": "images/2.jpg", "box": [10, 20, 64, 48], "caption": "A ball."}
 
-    ``sample_id`` is the image's path as the file has it.
+    ``box``, (x, y, width, height) in pixels, is the part of the image that the captions
+    are about; the rest is cut off. ``sample_id`` is the image's path as the file has
+    it, with the box where there is one.
 
     Args:
         ann_file: The jsonl file, relative to ``data_root``.
@@ -90,14 +93,28 @@ class ImageTextFolder(_TextFolder):
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty, or a line has no image or too few captions.
+        ValueError: The file is empty, or a line has no image, too few captions, or a
+            box that is no box.
     """
 
     def _name(self, record: dict[str, Any]) -> str:
-        return _path_of(record, 'image')
+        path = _path_of(record, 'image')
+        box = _box_of(record)
+        return path if box is None else f'{path}:{",".join(map(str, box))}'
 
     def _read(self, record: dict[str, Any]) -> Tensor:
-        return read_image(self._root / record['image'])
+        image = read_image(self._root / record['image'])
+        box = _box_of(record)
+        if box is None:
+            return image
+        x, y, width, height = box
+        part = image[:, y : y + height, x : x + width]
+        if tuple(part.shape[1:]) != (height, width):
+            raise CorruptSampleError(
+                f'{self._name(record)} is outside of the image, which has '
+                f'{image.shape[2]} x {image.shape[1]} px'
+            )
+        return part.contiguous()
 
 
 @DATASETS.register_module()
@@ -170,6 +187,19 @@ class VideoTextFolder(_TextFolder):
             raise CorruptSampleError(f'{self._root / listed} has no images')
         chosen = [files[k] for k in spread_frames(len(files), self._frames)]
         return stack_frames([read_image(file) for file in chosen], str(files[0].parent))
+
+
+def _box_of(record: Mapping[str, Any]) -> list[int] | None:
+    box = record.get('box')
+    if box is None:
+        return None
+    whole = isinstance(box, list) and all(isinstance(n, int) for n in box)
+    if not whole or len(box) != 4 or min(box) < 0 or min(box[2:]) < 1:
+        raise ValueError(
+            'box must be [x, y, width, height] in whole pixels, width and height '
+            f'at least 1; got {box!r}'
+        )
+    return box
 
 
 def _path_of(record: Mapping[str, Any], key: str) -> str:
