@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+from mmengine.structures import BaseDataElement
 from torch import nn
 
 from pe_mm import PerceptionEncoder
@@ -24,6 +25,7 @@ PYTHON = [text for language, text in BLOCKS if language == 'python']
 PARTS = [code for code in PYTHON if code.startswith('backbone = ')]
 DETECTOR_PARTS = [code for code in PARTS if 'neck = ' in code]
 SEGMENTOR_PARTS = [code for code in PARTS if 'decode_head = ' in code]
+ALIGNERS = [code for code in PYTHON if 'SpatialAligner' in code]
 SHELL = [
     line
     for language, text in BLOCKS
@@ -99,9 +101,29 @@ def test_config_parts__frozen_layers_and_linear_head__train(code, tmp_path) -> N
     assert all(p.grad.abs().sum() > 0 for p in head.parameters())
 
 
+@pytest.mark.parametrize('code', ALIGNERS)
+def test_model__aligner__trains(code, tmp_path) -> None:
+    (tmp_path / 'config.py').write_text(code)
+    cfg = Config.fromfile(tmp_path / 'config.py').model
+    assert cfg.teacher.pop('pretrained')  # there is no hub in the tests
+    assert cfg.backbone.pop('init_cfg').new_layer_scale
+    variant = dict(depth=50, width=8, heads=2, patch_size=14, image_size=28)
+    cfg.backbone.variant = variant | dict(layer_scale=0.1)
+    cfg.teacher.variant = variant
+    # SAM itself is tested beside its teacher.
+    cfg.mask_teacher = dict(type='pe_mm.SceneMaskTeacher')
+    model = MODELS.build(cfg).train()
+    sample = BaseDataElement(instance_map=torch.randint(0, 3, (28, 28)))
+    losses = model(torch.rand(1, 3, 28, 28), [sample], mode='loss')
+    assert list(losses) == ['loss_core', 'loss_locality']
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
 def test_python_blocks__kinds__are_all_tested() -> None:
-    assert len(DETECTOR_PARTS) == len(SEGMENTOR_PARTS) == 1
-    assert all('import' in c or '_base_' in c or c in PARTS for c in PYTHON)
+    assert len(DETECTOR_PARTS) == len(SEGMENTOR_PARTS) == len(ALIGNERS) == 1
+    tested = [*PARTS, *ALIGNERS]
+    assert all('import' in c or '_base_' in c or c in tested for c in PYTHON)
 
 
 @pytest.mark.parametrize('line', SHELL)
