@@ -13,10 +13,17 @@ from .configuring import check_data, check_stack
 from .covers_backbone_hook import CoversBackboneHook
 from .finite_loss_hook import FiniteLossHook
 from .paired_files_hook import PairedFilesHook
+from .resumed_data_hook import ResumedDataHook
 from .skipped_samples_hook import SkippedSamplesHook
 
 # In every training and test, unless the config has one of the kind.
-_HOOKS = (CoversBackboneHook, PairedFilesHook, FiniteLossHook, SkippedSamplesHook)
+_HOOKS = (
+    CoversBackboneHook,
+    PairedFilesHook,
+    FiniteLossHook,
+    SkippedSamplesHook,
+    ResumedDataHook,
+)
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
