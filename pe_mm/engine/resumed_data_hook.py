@@ -27,16 +27,17 @@ class ResumedDataHook(Hook):
         loop = runner.train_loop
         if not isinstance(loop, IterBasedTrainLoop) or not loop.iter:
             return
-        if isinstance(loop.dataloader.sampler, SeededSampler):
-            loop.dataloader_iterator = _ResumedIterator(loop.dataloader, loop.iter)
+        loader, sampler = loop.dataloader, loop.dataloader.sampler
+        if isinstance(sampler, SeededSampler):
+            epochs = loop.iter // len(loader)
+            sampler.set_epoch(epochs)
+            loop.dataloader_iterator = _ResumedIterator(loader, epochs)
 
 
 class _ResumedIterator(_InfiniteDataloaderIterator):
-    """Begin with the epoch of an iteration; give nothing for the epochs before it."""
+    """Begin with a later epoch; give nothing for the epochs before it."""
 
-    def __init__(self, dataloader: DataLoader, iteration: int) -> None:
-        epochs = iteration // len(dataloader)
-        dataloader.sampler.set_epoch(epochs)
+    def __init__(self, dataloader: DataLoader, epochs: int) -> None:
         super().__init__(dataloader)
         self._epoch = epochs
         self._left_out = epochs * len(dataloader)
