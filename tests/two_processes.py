@@ -1,5 +1,6 @@
-"""What each of two processes does in a test: spawned, they import it by this name."""
+"""What each of two processes does in a test: spawned, one imports it by this name."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -32,9 +33,12 @@ def pairs() -> tuple[Tensor, Tensor]:
 
 def train_half(rank: int, folder: Path) -> None:
     """Save the loss and gradients of one half of the batch, in one of two ranks."""
-    torch.set_num_threads(1)
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
+        'gloo',
+        init_method=f'file://{folder}/store',
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(minutes=2),
     )
     towers = Towers()
     parallel = DistributedDataParallel(towers)

@@ -12,5 +12,4 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     seeded_steps=dict(type='pe_mm.SeededStepsHook'),
-    skipped_samples=dict(type='pe_mm.SkippedSamplesHook'),
 )

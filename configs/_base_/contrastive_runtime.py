@@ -10,8 +10,6 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     seeded_steps=dict(type='pe_mm.SeededStepsHook'),
-    finite_loss=dict(type='pe_mm.FiniteLossHook'),
-    skipped_samples=dict(type='pe_mm.SkippedSamplesHook'),
     zero_shot=dict(type='pe_mm.ZeroShotHook'),
 )
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)

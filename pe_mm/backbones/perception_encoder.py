@@ -377,6 +377,9 @@ class PerceptionEncoder(EncoderBase):
             norm_layer=norm,
         )
         self.head = nn.Linear(width, embed_dim) if embed_dim else nn.Identity()
+        if embed_dim:
+            # Timm's layout has this bias; Meta's projection has none, so it stays zero.
+            self.head.bias.requires_grad_(False)
 
     def _freeze(self, freeze: bool | int) -> None:
         self.frozen_blocks = count_frozen(freeze, len(self.blocks))

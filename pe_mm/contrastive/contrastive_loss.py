@@ -48,6 +48,6 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         # Every process has a part of the gradient of everybody's features.
-        gradient = gradients[0].contiguous()
-        all_reduce(gradient)
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
+        all_reduce(gradient)  # In place, which autograd's own tensors must not be.
         return gradient.chunk(get_world_size(), dim=1)[get_rank()]

@@ -29,10 +29,9 @@ class ProgressiveResolutionHook(Hook):
 
     def __init__(self, stages: Sequence[Mapping[str, int]]) -> None:
         for stage in stages:
-            if set(stage) != {'begin', 'size'}:
+            if not isinstance(stage, Mapping) or set(stage) != {'begin', 'size'}:
                 raise ValueError(
-                    'a stage must be dict(begin=iteration, size=pixels), got '
-                    f'{dict(stage)}'
+                    f'a stage must be dict(begin=iteration, size=pixels), got {stage!r}'
                 )
             check_count('size of a stage', stage['size'])
         begins = [stage['begin'] for stage in stages]

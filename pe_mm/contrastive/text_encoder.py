@@ -100,10 +100,11 @@ def to_token_ids(
         ValueError: It is neither.
     """
     if isinstance(texts, Tensor):
-        if texts.dim() != 2 or texts.is_floating_point():
+        longest = tokenizer.context_length
+        if texts.dim() != 2 or texts.is_floating_point() or texts.shape[1] > longest:
             raise ValueError(
-                'token ids must be integers of the shape (texts, length), got '
-                f'{texts.dtype} of {tuple(texts.shape)}'
+                'token ids must be integers of the shape (texts, length), length at '
+                f'most {longest}; got {texts.dtype} of {tuple(texts.shape)}'
             )
         return texts.to(device)
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):

@@ -124,10 +124,10 @@ class ZeroShotMetric(BaseMetric):
                     f'{folder!r} is none of the class_names, {list(self._labels)[:5]}'
                 )
             return self._labels[folder]
-        if not 0 <= int(label) < len(self._labels):
+        if not 0 <= int(label) < len(self.class_names):
             raise ValueError(
                 f'sample {sample.get("sample_id")!r} has label {label}; there are '
-                f'{len(self._labels)} class_names'
+                f'{len(self.class_names)} class_names'
             )
         return int(label)
 

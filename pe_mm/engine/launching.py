@@ -13,7 +13,17 @@ from .configuring import check_data, check_stack
 from .covers_backbone_hook import CoversBackboneHook
 from .finite_loss_hook import FiniteLossHook
 from .paired_files_hook import PairedFilesHook
+from .resumed_data_hook import ResumedDataHook
 from .skipped_samples_hook import SkippedSamplesHook
+
+# In every training and test, unless the config has one of the kind.
+_HOOKS = (
+    CoversBackboneHook,
+    PairedFilesHook,
+    FiniteLossHook,
+    SkippedSamplesHook,
+    ResumedDataHook,
+)
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
@@ -35,16 +45,15 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     if cfg.get('strategy', {}).get('type') == 'FSDPStrategy':
         _check_fsdp(cfg.strategy)
         compat.mend_fsdp_resume()
+    if 'runner_type' in cfg:
+        # FlexibleRunner.from_cfg passes None where there is none, not its default.
+        cfg.setdefault('env_cfg', {'dist_cfg': {'backend': 'nccl'}})
     with unknown_names_are_user_errors():
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner: Runner = build(cfg)
-    for hook in (
-        CoversBackboneHook(),
-        PairedFilesHook(),
-        FiniteLossHook(),
-        SkippedSamplesHook(),
-    ):
-        runner.register_hook(hook)
+    for kind in _HOOKS:
+        if not any(type(hook) is kind for hook in runner.hooks):
+            runner.register_hook(kind())
     return runner
 
 

@@ -10,6 +10,8 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from pe_mm.variants import check_count
+
 
 @MODELS.register_module()
 class ImageTextPreprocessor(BaseDataPreprocessor):
@@ -27,7 +29,8 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
         non_blocking: Copy pinned memory to the device without waiting.
 
     Raises:
-        ValueError: ``size`` is not positive, or mean and std are not 1 or 3 numbers.
+        ValueError: ``size`` or std is not positive, or mean and std are not 1 or 3
+            numbers.
     """
 
     mean: Tensor
@@ -41,13 +44,13 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
-        if size is not None and size < 1:
-            raise ValueError(f'size must be positive or None, got {size}')
-        self.size = size
+        self.size = None if size is None else check_count('size', size)
         for name, value in (('mean', mean), ('std', std)):
             channels = torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
             if len(channels) not in (1, 3):
                 raise ValueError(f'{name} must be 1 or 3 numbers, got {value!r}')
+            if name == 'std' and not bool((channels > 0).all()):
+                raise ValueError(f'std must be positive, got {value!r}')
             self.register_buffer(name, channels, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:

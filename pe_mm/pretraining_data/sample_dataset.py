@@ -31,7 +31,7 @@ class SampleDataset(Dataset):
     captions by chance, or in test mode the first, beside all of them as ``captions``.
 
     A sample that cannot be read gives its place to the next one and is counted:
-    ``skipped`` tells how often, the end of an epoch logs it. In test mode it is an
+    ``skipped`` tells how often, ``SkippedSamplesHook`` logs it. In test mode it is an
     error: a score over other samples than those listed would mean nothing.
 
     Args:

@@ -1,12 +1,13 @@
 """Randomness of data that a resumed training repeats to the digit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATA_SAMPLERS
+from numpy.typing import NDArray
 
 
 class SeededIndex(int):
@@ -31,16 +32,23 @@ class SeededSampler(DefaultSampler):
     of an image depend on the seed, the epoch and the place in the epoch alone; not on
     the number of workers, nor on what was trained before.
 
-    Takes DefaultSampler's arguments: dataset, shuffle, seed, round_up.
+    Takes DefaultSampler's arguments: dataset, shuffle, seed, round_up; the order is
+    the same.
     """
 
     def __iter__(self) -> Iterator[int]:
         """Yield this process's share of the indices."""
-        for position, index in enumerate(super().__iter__()):
-            seeded = SeededIndex(index)
-            place = position * self.world_size + self.rank
+        # No lists, as DefaultSampler makes: shards may have 10 ** 8 places an epoch.
+        count = len(self.dataset)
+        order: Sequence[int] | NDArray[np.int64] = range(count)
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            order = torch.randperm(count, generator=generator).numpy()
+        epoch_seed = mix_seeds(self.seed, self.epoch)
+        for place in range(self.rank, self.total_size, self.world_size):
+            seeded = SeededIndex(order[place % count])
             seeded.seed = mix_seeds(self.seed, self.epoch, place)
-            seeded.epoch_seed = mix_seeds(self.seed, self.epoch)
+            seeded.epoch_seed = epoch_seed
             yield seeded
 
 

@@ -123,6 +123,8 @@ class _TextShards(SampleDataset):
     def _count_damage(self, error: Exception) -> bool:
         # webdataset adds where the error was.
         reason, shard = error.args[0], error.args[-1]
+        if isinstance(error, OSError):
+            reason = error.strerror or reason  # Its first argument is a number.
         self._count(CorruptSampleError(f'rest of shard {shard}: {reason}'))
         return True
 

@@ -127,10 +127,11 @@ class VideoTextFolder(_TextFolder):
         {"frames": "clips/1", "captions": ["A cat jumps.", "A jumping cat."]}
         {"frames": ["a/0.jpg", "a/1.jpg"], "caption": "Rain."}
 
-    ``frames`` is a folder of images, taken by name, or a list of images. Of each clip,
-    frames are taken evenly (PE takes 8, arXiv 2504.13181, section 2.2); videos are
-    decoded by OpenCV. Items have ``inputs`` of (T, 3, H, W); ``sample_id`` is the
-    video's path, the folder's, or the first frame's.
+    ``frames`` is a folder of images, taken by name ('2.jpg' after '10.jpg': pad numbers
+    with zeros), or a list of images. Of each clip, frames are taken evenly (PE takes 8,
+    arXiv 2504.13181, section 2.2); videos are decoded by OpenCV. Items have ``inputs``
+    of (T, 3, H, W); ``sample_id`` is the video's path, the folder's, or the first
+    frame's.
 
     Args:
         ann_file: The jsonl file, relative to ``data_root``.
@@ -165,7 +166,7 @@ class VideoTextFolder(_TextFolder):
             return _path_of(record, 'video')
         listed = record.get('frames')
         if isinstance(listed, list) and listed:
-            return _path_of({'frames': listed[0]}, 'frames')
+            return [_path_of({'frames': frame}, 'frames') for frame in listed][0]
         if 'frames' in record:
             return _path_of(record, 'frames')
         raise ValueError(

@@ -1,10 +1,13 @@
+import copy
 import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 from image_text_models import MASKED, TEXT, VARIANT, samples, tiny_model
+from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
+from torch.optim import SGD
 
 CAPTIONS = ['a red circle', 'two blue stars', 'a ring', 'nothing at all']
 
@@ -46,9 +49,34 @@ def test_loss__train_step__gives_every_parameter_a_gradient(
     losses = model(images, samples(CAPTIONS), mode='loss')
     total, logged = model.parse_losses(losses)
     total.backward()
-    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+    without = {n for n, p in model.named_parameters() if p.grad is None}
+    assert without == {'image_encoder.head.bias'}
+    assert not model.image_encoder.head.bias.any()
     assert logged['logit_scale'] == pytest.approx(1 / 0.07)
     assert ('loss_mask' in logged) == (mask_regularization is not None)
+
+
+def test_train_step__accumulated__averages_the_losses_of_single_steps(images):
+    """Each pair is told apart from those of its own step, and of no other."""
+    model, other = tiny_model().train(), tiny_model().train()
+    parts = [
+        dict(inputs=images[i : i + 2], data_samples=samples(CAPTIONS[i : i + 2]))
+        for i in (0, 2)
+    ]
+    accumulating = OptimWrapper(SGD(model.parameters(), 0.1), accumulative_counts=2)
+    losses = [other(**part, mode='loss')['loss_contrastive'] for part in parts]
+    joined = other(images, samples(CAPTIONS), mode='loss')['loss_contrastive']
+    mean = (losses[0] + losses[1]) / 2
+    assert mean < joined - 0.1
+    mean.backward()
+    SGD(other.parameters(), 0.1).step()
+
+    before = copy.deepcopy(model.state_dict())
+    model.train_step(parts[0], accumulating)
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    model.train_step(parts[1], accumulating)
+    assert not model.logit_scale.equal(before['logit_scale'])
+    torch.testing.assert_close(model.state_dict(), other.state_dict())
 
 
 def test_loss__frozen_image_tower__trains_text_alone(images):

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from image_text_models import MASKED, TEXT, VARIANT, tiny_model
+from image_text_models import MASKED, TEXT, VARIANT, samples, tiny_model
 from mmengine.runner import load_checkpoint, save_checkpoint
 
 from helpers import golden, golden_variant, image
@@ -188,6 +188,27 @@ def test_convert__trained_model__drops_the_mask_token_with_a_reason(trained):
     assert 'mask_token' not in conversion.tensors
     kernel = model.image_encoder.patch_embed.proj.weight
     assert conversion.tensors['patch_embed.proj.weight'].equal(kernel)
+
+
+def test_convert__after_training_steps__has_metas_layout():
+    model = tiny_model(mask_regularization=MASKED).train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, 0.01)
+    images, pairs = torch.randn(2, 3, 32, 32), samples(['a cat', 'a dog'])
+    for _ in range(2):
+        losses = model(images, pairs, mode='loss')
+        (losses['loss_contrastive'] + losses['loss_mask']).backward()
+        optimizer.step()
+    model.eval()
+
+    conversion = convert_state_dict(model.state_dict(), 'meta')
+    projection = conversion.tensors['proj']
+    assert projection.equal(model.image_encoder.head.weight.T)
+    other = PerceptionEncoder(VARIANT, with_pooling=True).eval()
+    load_encoder_weights(other, conversion.tensors)
+    torch.testing.assert_close(
+        other.embed_image(images), model.image_encoder.embed_image(images)
+    )
 
 
 def test_load_checkpoint__by_mmengine__allows_to_run(trained):

@@ -46,6 +46,7 @@ def test_before_train__no_size_to_set__says_which_preprocessor_has():
         ([STAGES[0], STAGES[2], STAGES[1]], r'got \[0, 25, 10\]'),
         ([dict(begin=0, size=0)], 'size of a stage must be an int >= 1, got 0'),
         ([dict(start=0, size=98)], r'must be dict\(begin=iteration, size=pixels\)'),
+        ([(0, 98)], r'must be dict\(begin=iteration, size=pixels\), got \(0, 98\)'),
     ],
 )
 def test_build__bad_stages__says_what_they_must_be(stages, message):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from image_text_models import TEXT
@@ -41,7 +43,9 @@ def test_to_token_ids__no_texts__says_so(texts):
         to_token_ids(texts, lambda texts: texts, torch.device('cpu'))
 
 
-@pytest.mark.parametrize('ids', [torch.zeros(3), torch.zeros(3, 4)])
-def test_to_token_ids__no_ids__says_so(ids):
-    with pytest.raises(ValueError, match='token ids must be integers'):
-        to_token_ids(ids, lambda texts: texts, torch.device('cpu'))
+@pytest.mark.parametrize(
+    'ids', [torch.tensor([1, 2]), torch.zeros(3, 4), torch.ones(3, 17).long()]
+)
+def test_to_token_ids__no_ids_or_too_many__says_so(ids):
+    with pytest.raises(ValueError, match='must be integers .* length at most 16; got'):
+        to_token_ids(ids, SimpleNamespace(context_length=16), torch.device('cpu'))

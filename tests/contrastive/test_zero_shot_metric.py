@@ -66,6 +66,13 @@ def test_process__images_in_folders__have_their_folders_class(model, in_file, tm
     assert metric.evaluate(3) == {'zero_shot/top1': pytest.approx(200 / 3)}
 
 
+def test_process__two_classes_of_one_name__both_have_labels(model):
+    metric = ZeroShotMetric(['crane', 'cat', 'crane'], templates=['{}'], topk=[3])
+    metric.embed_classes(model)
+    metric.process(None, predicted(torch.ones(1, 8), label=[2]))
+    assert metric.results == [[True]]
+
+
 @pytest.mark.parametrize('split', ['val', 'test'])
 def test_hook__before_a_loop__embeds_with_the_present_weights(model, split):
     metric = ZeroShotMetric(CLASSES, ['{}'])

@@ -5,6 +5,7 @@ import torch
 from mmengine.config import Config
 
 from pe_mm import compat
+from pe_mm.engine import SkippedSamplesHook
 from pe_mm.engine.launching import (
     build_runner,
     enable_amp,
@@ -116,6 +117,21 @@ def test_prepare_cpu_distributed__strategy__has_no_number_of_a_gpu(
     compat.prepare_cpu_distributed(cfg)
 
     assert cfg.strategy.model_wrapper == {**expected, 'extra': 1}
+
+
+def test_build_runner__flexible_runner_and_a_hook_of_the_config__builds_and_keeps_it(
+    tiny_config, tmp_path
+):
+    cfg = Config.fromfile(tiny_config)
+    cfg.work_dir = str(tmp_path / 'run')
+    cfg.runner_type = 'FlexibleRunner'
+    cfg.custom_hooks.append(dict(type='pe_mm.SkippedSamplesHook', interval=3))
+
+    runner = build_runner(cfg)
+
+    hooks = [type(hook).__name__ for hook in runner.hooks]
+    assert hooks.count('SkippedSamplesHook') == hooks.count('FiniteLossHook') == 1
+    assert [h.interval for h in runner.hooks if type(h) is SkippedSamplesHook] == [3]
 
 
 def test_build_runner__fsdp_with_local_checkpoints__says_what_to_set():

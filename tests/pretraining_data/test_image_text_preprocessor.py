@@ -99,7 +99,9 @@ def test_preprocessor__grey_images__are_refused():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'size': 0}, 'size must be positive or None, got 0'),
+        ({'size': 0}, 'size must be an int >= 1, got 0'),
+        ({'size': 224.0}, 'size must be an int >= 1, got 224.0'),
+        ({'std': (1, 0, 1)}, r'std must be positive, got \(1, 0, 1\)'),
         ({'mean': (1, 2)}, r'mean must be 1 or 3 numbers, got \(1, 2\)'),
     ],
 )

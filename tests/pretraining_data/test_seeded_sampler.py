@@ -1,6 +1,7 @@
 """A draw depends on seed, epoch and place alone."""
 
 import pickle
+import tracemalloc
 
 import torch
 from mmengine.registry import DATA_SAMPLERS
@@ -24,6 +25,28 @@ def test_sampler__order__is_the_default_samplers():
 
     assert list(ours) == list(default)
     assert len(ours) == 6
+
+
+def test_sampler__more_processes_than_divide__are_filled_up_as_by_default():
+    for round_up in (True, False):
+        takes = []
+        for kind in ('DefaultSampler', 'pe_mm.SeededSampler'):
+            config = {'dataset': range(5), 'seed': 3, 'round_up': round_up}
+            sampler = DATA_SAMPLERS.build({'type': kind, **config})
+            sampler.rank, sampler.world_size = 1, 2
+            sampler.total_size = 6 if round_up else 5
+            takes.append(list(sampler))
+        assert takes[0] == takes[1]
+
+
+def test_sampler__epoch_of_a_hundred_million__begins_at_once():
+    """A list of so many indices would take gigabytes."""
+    sampler = SeededSampler(range(10**8), shuffle=False, seed=0)
+    tracemalloc.start()
+    assert next(iter(sampler)) == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**6
 
 
 def test_sampler__seeds__differ_by_seed_epoch_and_place_and_repeat():

@@ -114,6 +114,12 @@ def test_video_text_folder__no_clip__says_what_is_wanted(write_lines):
         VideoTextFolder(**write_lines({'image': 'a.png', 'caption': 'A.'}))
 
 
+def test_video_text_folder__frame_that_is_no_path__is_named(write_lines):
+    source = write_lines({'frames': ['0.jpg', 5], 'caption': 'A.'})
+    with pytest.raises(ValueError, match='line 1: .*give "frames": a path, got 5'):
+        VideoTextFolder(**source)
+
+
 def test_video_text_folder__no_frames_wanted__is_an_error(write_lines):
     source = write_lines({'video': 'a.mp4', 'caption': 'A.'})
     with pytest.raises(ValueError, match='frames must be at least 1, got 0'):

@@ -5,31 +5,11 @@ As in arXiv 2504.13181, table 19: LAMB with lr 1e-6, betas (0.9, 0.95), weight d
 64 processes x 64. The rest as in ``pe_core_image_text``.
 """
 
+_base_ = './pe_core_image_text.py'
+
 max_iters = 5400
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=900)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='AmpOptimWrapper',
-    # bfloat16 needs no loss scaling. Tests run in float32.
-    dtype='bfloat16',
-    loss_scale=1.0,
-    constructor='pe_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(
-        layer_decay_rate=1.0,
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        flat_decay_mult=0.0,
-        encoder_no_weight_decay=True,
-        custom_keys={
-            'text_encoder.token_embedding': dict(decay_mult=0.0),
-            'text_encoder.positional_embedding': dict(decay_mult=0.0),
-        },
-    ),
-    optimizer=dict(
-        type='timm.optim.Lamb', lr=1e-6, betas=(0.9, 0.95), weight_decay=0.05
-    ),
-)
+train_cfg = dict(max_iters=max_iters, val_interval=900)
+optim_wrapper = dict(optimizer=dict(lr=1e-6))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=2000),
     dict(
@@ -41,4 +21,4 @@ param_scheduler = [
         end=max_iters,
     ),
 ]
-auto_scale_lr = dict(enable=False, base_batch_size=4096)
+auto_scale_lr = dict(base_batch_size=4096)
