@@ -15,6 +15,7 @@ model = dict(
             final_norm=True,
             embed_dim=192,
         ),
+        apply_final_norm=True,
         with_pooling=True,
         with_mask_token=True,
     ),
