@@ -12,6 +12,7 @@ from pe_mm.data.captions import (
     NUMBERS,
     describe_thing,
     hides,
+    object_captions,
     write_captions,
 )
 from pe_mm.data.renderer import render_labels
@@ -47,6 +48,27 @@ def test_describe_thing__with_pattern__names_both_colours(place) -> None:
     assert describe_thing(painted(ball, 'red'), article=False) == 'red ball'
     stairs = painted(place('stairs', 0, 0), 'red')
     assert describe_thing(stairs) == 'a set of red stairs'
+
+
+@pytest.mark.parametrize(
+    ('thing', 'wanted'),
+    [
+        (
+            ('cone', 'dotted', 'a red and blue dotted cone'),
+            ['A cone.', 'A dotted cone.', 'A red and blue dotted cone.'],
+        ),
+        (
+            ('stairs', 'plain', 'a set of orange stairs'),
+            ['A set of stairs.', 'A set of plain stairs.', 'A set of orange stairs.'],
+        ),
+        (
+            ('arch', 'plain', 'an orange arch'),
+            ['An arch.', 'A plain arch.', 'An orange arch.'],
+        ),
+    ],
+)
+def test_object_captions__name_class_pattern_and_looks(thing, wanted) -> None:
+    assert object_captions(*thing) == wanted
 
 
 def test_counts__of_sampled_scenes__are_true() -> None:

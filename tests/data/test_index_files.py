@@ -182,3 +182,25 @@ def test_caption_lines__clips__name_the_folders_of_their_frames(
         assert path.read_text().split() == listed
     assert {Path(line['frames']).name: line['captions'] for line in lines} == known
     assert all(len(list((demo_root / x['frames']).iterdir())) == 3 for x in lines)
+
+
+def test_object_lines__pictures__show_every_thing_with_a_margin(
+    demo_root: Path,
+) -> None:
+    text = (demo_root / 'captions' / 'objects_training.jsonl').read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    path = demo_root / 'annotations' / 'instances_training.json'
+    coco = json.loads(path.read_text())
+    size = coco['images'][0]['width']
+    names = {c['id']: c['name'] for c in coco['categories']}
+
+    assert len(lines) == len(coco['annotations'])
+    for line, record in zip(lines, coco['annotations'], strict=True):
+        x, y, width, height = record['bbox']
+        left, top, *sides = line['box']
+        assert left <= x and top <= y
+        assert x + width <= left + sides[0] <= size
+        assert y + height <= top + sides[1] <= size
+        assert max(sides) <= round(1.3 * max(width, height)) + 1
+        assert names[record['category_id']] in line['captions'][0]
+        assert (demo_root / line['image']).is_file()

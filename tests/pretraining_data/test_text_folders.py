@@ -1,10 +1,15 @@
 """Images and clips are read with their captions; what is wrong is named."""
 
 import pytest
+import torch
 from mmengine.registry import DATASETS
 from pretraining_samples import number_of
 
-from pe_mm.pretraining_data import ImageTextFolder, VideoTextFolder
+from pe_mm.pretraining_data import (
+    CorruptSampleError,
+    ImageTextFolder,
+    VideoTextFolder,
+)
 
 
 @pytest.fixture
@@ -36,6 +41,56 @@ def test_image_text_folder__testing__takes_the_first_and_keeps_all(two_images):
 
     assert captions_of(dataset, 10) == {'One.'}
     assert dataset[1]['data_samples'].captions == ['One.', 'Uno.', 'Eins.']
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_image_text_folder__caption_index__is_the_only_caption(
+    test_mode, write_image, write_lines
+):
+    lines = write_lines({'image': write_image('0.png'), 'captions': ['A.', 'B.']})
+    dataset = ImageTextFolder(**lines, caption_index=1, test_mode=test_mode)
+
+    sample = dataset[0]['data_samples']
+    assert sample.caption == 'B.'
+    assert sample.get('captions', ['B.']) == ['B.']
+
+
+def test_image_text_folder__too_few_captions_for_the_index__names_the_line(two_images):
+    with pytest.raises(ValueError, match='line 1: caption_index=1, but there are 1'):
+        ImageTextFolder(**two_images, caption_index=1)
+
+
+def test_image_text_folder__box__is_the_part_of_the_image(write_image, write_lines):
+    name = write_image('0.png')
+    record = {'image': name, 'box': [2, 1, 5, 3], 'caption': 'A part.'}
+    part, whole = ImageTextFolder(
+        **write_lines(record, {'image': name, 'caption': 'All.'})
+    )
+
+    assert torch.equal(part['inputs'], whole['inputs'][:, 1:4, 2:7])
+    assert part['data_samples'].sample_id == '0.png:2,1,5,3'
+
+
+def test_image_text_folder__box_outside_of_the_image__is_a_corrupt_sample(
+    write_image, write_lines
+):
+    record = {'image': write_image('0.png'), 'box': [6, 1, 5, 3], 'caption': 'A part.'}
+    dataset = ImageTextFolder(**write_lines(record), test_mode=True)
+
+    with pytest.raises(CorruptSampleError, match='outside of the image, .* 10 x 8 px'):
+        dataset[0]
+
+
+@pytest.mark.parametrize(
+    'box', [[1, 2, 3], [0, 0, 0, 4], [-1, 0, 2, 2], [0.5, 0, 2, 2]]
+)
+def test_image_text_folder__no_box__is_named(box, write_image, write_lines):
+    record = {'image': write_image('0.png'), 'box': box, 'caption': 'A part.'}
+
+    with pytest.raises(
+        ValueError, match=r'line 1: box must be \[x, y, width, height\]'
+    ):
+        ImageTextFolder(**write_lines(record))
 
 
 def test_image_text_folder__seeded_draws__repeat_crops_and_captions(two_images, draw):
