@@ -9,6 +9,8 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from pe_mm.backbones.encoder_base import EncoderBase
+
 from .tokens import to_tokens
 
 PE_MEAN = PE_STD = (127.5, 127.5, 127.5)
@@ -30,7 +32,8 @@ class EncoderTeacher(nn.Module):
         embed_dims: Channels of a token.
 
     Raises:
-        ValueError: The encoder has several outputs, or the option is unknown.
+        ValueError: The encoder is of another kind or has several outputs, or the option
+            is unknown.
     """
 
     def __init__(self, encoder: dict[str, Any], grid: str = 'same') -> None:
@@ -39,6 +42,11 @@ class EncoderTeacher(nn.Module):
             raise ValueError(f'teacher_grid must be one of {GRIDS}, got {grid!r}')
         # The aligner does not set the mode of what is no submodule of it.
         self.encoder = MODELS.build({**encoder, 'freeze': True}).eval()
+        if not isinstance(self.encoder, EncoderBase):
+            raise ValueError(
+                'the teacher must be a pe_mm.PerceptionEncoder or pe_mm.TimmEncoder, '
+                f'got {type(self.encoder).__name__}'
+            )
         check_one_map(self.encoder, 'teacher')
         self.grid = grid
         self.embed_dims: int = self.encoder.embed_dims

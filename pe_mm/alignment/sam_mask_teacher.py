@@ -53,8 +53,9 @@ class SamMaskTeacher(nn.Module):
         points_per_batch: Points that are decoded at a time, 4 MB of SAM 2's features
             each in single precision.
         dtype: SAM's precision: 'float32', 'bfloat16' or 'float16'.
-        cache_dir: Folder to keep features in, 2 MB per image at 1024 tokens and points;
-            only for images that are the same every time. None for no files.
+        cache_dir: Folder to keep features in, 2 MB per image at 1024 tokens and points.
+            They are found again for the same pixels only: of no use with random
+            augmentation. None for no files.
 
     Raises:
         ValueError: An option is none of these.
@@ -125,7 +126,7 @@ class SamMaskTeacher(nn.Module):
 
         Raises:
             RuntimeError: SAM has not been loaded.
-            ValueError: As ``FeatureCache.get``.
+            ValueError: There is a cache, and a sample without ``sample_id``.
         """
         if self.model is None:
             raise RuntimeError(
@@ -152,7 +153,7 @@ class SamMaskTeacher(nn.Module):
             pixels = F.interpolate(
                 image[None].float(), (height, width), mode='bilinear', antialias=True
             )
-            pixels = renormalize(pixels, SAM_MEAN, SAM_STD).to(self.dtype)
+            pixels = renormalize(pixels, SAM_MEAN, SAM_STD).to(self.model.dtype)
             embeddings = self.model.get_image_embeddings(pixels)
             points = self._points(height, width, image.device)
             channels = [

@@ -11,6 +11,8 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from pe_mm.backbones import PerceptionEncoder
+
 from .encoder_teacher import EncoderTeacher, check_one_map, check_whole_patches
 from .masking import random_block_mask
 from .tokens import to_tokens
@@ -51,7 +53,8 @@ class SpatialAligner(BaseModel):
 
     Raises:
         ValueError: No loss, a loss without its teacher, widths that differ without a
-            projector, an idle projector or mask token, or several outputs.
+            projector, an idle projector or mask token, several outputs, or a student
+            that is no PerceptionEncoder or frozen.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class SpatialAligner(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        check_one_map(self.backbone, 'backbone')
+        _check_student(self.backbone)
         self.masking = _check_masking(masking, self.backbone)
         self.losses, self.targets = _build_losses(losses)
         cfgs = {'teacher': teacher, 'mask_teacher': mask_teacher}
@@ -138,9 +141,11 @@ class SpatialAligner(BaseModel):
             hidden = random_block_mask(
                 len(inputs), (rows, columns), device=inputs.device, **self.masking
             )
+        # Their weights may be loaded after the model was moved, and FSDP moves the
+        # parameters of submodules only.
         with torch.no_grad():
             targets = {
-                name: teacher(inputs, data_samples, (rows, columns))
+                name: teacher.to(inputs.device)(inputs, data_samples, (rows, columns))
                 for name, teacher in self._teachers.items()
             }
         (feature_map,) = self.backbone(inputs, hidden)
@@ -242,6 +247,20 @@ def _check_targets(
             )
 
 
+def _check_student(backbone: Any) -> None:
+    if not isinstance(backbone, PerceptionEncoder):
+        raise ValueError(
+            'the backbone, which is trained, must be a pe_mm.PerceptionEncoder, got '
+            f'{type(backbone).__name__}; other encoders can be the teacher'
+        )
+    check_one_map(backbone, 'backbone')
+    if not any(parameter.requires_grad for parameter in backbone.parameters()):
+        raise ValueError(
+            'the whole backbone is frozen, nothing would be trained; leave freeze out, '
+            'or freeze fewer blocks'
+        )
+
+
 def _check_masking(
     masking: dict[str, Any] | None, backbone: Any
 ) -> dict[str, Any] | None:
@@ -258,6 +277,11 @@ def _check_masking(
                 'backbone with with_mask_token=False'
             )
         return None
+    if not {'ratio'} <= set(masking) <= {'ratio', 'unit'}:
+        raise ValueError(
+            f'masking must be dict(ratio=..., unit=...), got {dict(masking)}; unit may '
+            'be left out'
+        )
     random_block_mask(1, (1, 1), **masking)
     if not masking['ratio']:
         raise ValueError('a masking ratio of 0 hides nothing; set masking=None')

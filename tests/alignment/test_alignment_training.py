@@ -1,5 +1,7 @@
 """A run through mmengine: small checkpoints, and a resumed run that ends alike."""
 
+import shutil
+
 import numpy as np
 import torch
 from alignment_models import STUDENT, TEACHER, config, encoder
@@ -84,14 +86,17 @@ def train(folder, name, epochs, resume=False):
 def test_resumed_run__ends_with_the_weights_of_one_that_was_not_interrupted(tmp_path):
     write_data(tmp_path)
 
-    whole = train(tmp_path, 'whole', 3)
-    half = {name: tensor.clone() for name, tensor in train(tmp_path, 'two', 1).items()}
-    resumed = train(tmp_path, 'two', 3, resume=True)
+    whole = train(tmp_path, 'whole', 2)
+    (tmp_path / 'two').mkdir()
+    shutil.copy(tmp_path / 'whole/epoch_1.pth', tmp_path / 'two')
+    (tmp_path / 'two/last_checkpoint').write_text(str(tmp_path / 'two/epoch_1.pth'))
+    half = torch.load(tmp_path / 'two/epoch_1.pth', weights_only=True)['state_dict']
+    resumed = train(tmp_path, 'two', 2, resume=True)
 
     assert any(not torch.equal(half[name], whole[name]) for name in whole)
     for name, tensor in whole.items():
         assert torch.equal(resumed[name], tensor)
-    saved = torch.load(tmp_path / 'whole/epoch_3.pth', weights_only=True)
+    saved = torch.load(tmp_path / 'whole/epoch_2.pth', weights_only=True)
     assert (
         saved['state_dict'].keys()
         == PerceptionEncoder(STUDENT, with_mask_token=True)

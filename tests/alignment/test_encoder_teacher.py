@@ -5,8 +5,13 @@ import torch
 import torch.nn.functional as F
 from alignment_models import TEACHER, encoder
 
-from pe_mm.alignment import EncoderTeacher
+from pe_mm.alignment import EncoderTeacher, SceneMaskTeacher
 from pe_mm.alignment.encoder_teacher import renormalize
+
+
+class SceneMaskWithFreeze(SceneMaskTeacher):
+    def __init__(self, freeze):
+        super().__init__()
 
 
 def teacher(grid='same', **changes):
@@ -58,6 +63,8 @@ def test_options__impossible__say_what_is_allowed():
         teacher('any')
     with pytest.raises(ValueError, match='the teacher must return one map'):
         EncoderTeacher(encoder(TEACHER, output_class_token=True))
+    with pytest.raises(ValueError, match='TimmEncoder, got SceneMaskWithFreeze'):
+        EncoderTeacher({'type': SceneMaskWithFreeze})
 
 
 def test_renormalize__other_statistics__equals_normalising_the_picture():

@@ -1,7 +1,8 @@
-"""Features on disk: computed once, by image and grid, never for a changed image."""
+"""Features on disk: computed once, by image and grid, anew for a changed image."""
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
 
 from pe_mm.alignment.feature_cache import FeatureCache
@@ -15,7 +16,7 @@ def never():
 
 
 def test_get__second_time__reads_what_was_computed(tmp_path):
-    image, features = torch.randn(3, 32, 32), torch.randn(16, 5)
+    image, features = torch.rand(3, 32, 32) * 2 - 1, torch.randn(16, 5)
 
     first = FeatureCache(tmp_path, 'teacher').get(
         image, SAMPLE, (4, 4), lambda: features
@@ -41,13 +42,23 @@ def test_get__anything_else__has_features_of_its_own(tmp_path, other):
     assert found.item() == 1
 
 
-def test_get__mirrored_image__refuses_random_augmentation(tmp_path):
-    image = torch.randn(3, 8, 8)
+def test_get__changed_image__has_features_of_its_own_and_one_warning(tmp_path, capsys):
+    MMLogger.get_instance('cache')
+    image = torch.randint(1, 255, (3, 8, 8)) / 127.5 - 1
+    one_level = image.clone()
+    one_level[0, 0, 0] += 1 / 127.5
     cache = FeatureCache(tmp_path, 'teacher')
-    cache.get(image, SAMPLE, (4, 4), lambda: torch.zeros(1, 1))
 
-    with pytest.raises(ValueError, match=r"'a/b.jpg'.*random augmentation.*cache_dir"):
-        cache.get(image.flip(-1), SAMPLE, (4, 4), never)
+    for value, changed in enumerate((image, image.flip(-1), one_level, image)):
+        found = cache.get(
+            changed, SAMPLE, (4, 4), lambda value=value: torch.full((1, 1), value * 1.0)
+        )
+        assert found.item() == value
+
+    assert cache.get(image, SAMPLE, (4, 4), never).item() == 3
+    # Nor do errors of rounding, as of another device, make another image.
+    assert cache.get(image + 1e-4, SAMPLE, (4, 4), never).item() == 3
+    assert capsys.readouterr().out.count("'a/b.jpg' is another one than") == 1
 
 
 def test_get__no_sample_id__says_so(tmp_path):

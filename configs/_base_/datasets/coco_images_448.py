@@ -1,8 +1,8 @@
 """COCO's images with PE-Spatial's augmentation at 448 px.
 
 As in arXiv 2504.13181, table 23: aspect 0.75 to 1.33, brightness and saturation 0.32,
-flips. It lists no scale of crops; with 0.75, every aspect fits into a square image, and
-never more of it is cut off than a quarter.
+flips. It lists no scale of crops; from 0.75 on, every aspect fits into a square image,
+of which no more than a quarter is cut off.
 """
 
 _base_ = './coco_images.py'
