@@ -46,4 +46,6 @@ def train_half(rank: int, folder: Path) -> None:
     loss.backward()
     gradients = {name: p.grad for name, p in towers.named_parameters()}
     torch.save((loss.detach(), gradients), folder / f'{rank}.pt')
+    # Before the group: the last of its owners must not be the garbage collector.
+    del parallel, loss
     torch.distributed.destroy_process_group()

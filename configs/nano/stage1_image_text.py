@@ -1,8 +1,6 @@
-"""Nano PE-Core, stage 1: things and captions, 96 px, then 128 px; tested by retrieval.
+"""Nano PE-Core, stage 1: things cut out of scenes, and captions; tested by retrieval.
 
-Learns from the things of the scenes, each cut out: like images of the web they show one
-thing, and captions that name only its class leave nothing but its shape to tell it by.
-
+Captions that name only the class leave nothing but the shape to tell a thing by.
 Command: pe-mm nano, or pe-mm train configs/nano/stage1_image_text.py on two processes.
 """
 

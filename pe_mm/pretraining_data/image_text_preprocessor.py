@@ -46,11 +46,12 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
         super().__init__(non_blocking=non_blocking)
         self.size = None if size is None else check_count('size', size)
         for name, value in (('mean', mean), ('std', std)):
-            channels = torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
-            if len(channels) not in (1, 3):
+            numbers = [value] if isinstance(value, (int, float)) else list(value)
+            if len(numbers) not in (1, 3):
                 raise ValueError(f'{name} must be 1 or 3 numbers, got {value!r}')
-            if name == 'std' and not bool((channels > 0).all()):
+            if name == 'std' and min(numbers) <= 0:
                 raise ValueError(f'std must be positive, got {value!r}')
+            channels = torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, channels, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
