@@ -285,6 +285,8 @@ def test_ddp__both_halves_of_a_batch__give_the_gradients_of_the_whole():
             # The second pass is an error where a parameter has no part in the first.
             for half in (slice(2), slice(2, 4)):
                 sum(ddp(images[half], samples[half], mode='loss').values()).backward()
+        # It must not outlive its group, whose end it may wait for for ever.
+        del ddp
     finally:
         dist.destroy_process_group()
     with mask:
