@@ -282,7 +282,7 @@ class PerceptionEncoder(EncoderBase):
         return tokens, grid
 
     def _embed(
-        self, image: Tensor, hidden: Tensor | None
+        self, image: Tensor, hidden: Tensor | None = None
     ) -> tuple[Tensor, tuple[int, int]]:
         height, width = image.shape[-2:]
         grid = self.patch_embed.dynamic_feat_size((height, width))
@@ -366,7 +366,8 @@ class PerceptionEncoder(EncoderBase):
 
     def no_weight_decay(self) -> set[str]:
         """Return the parameters that timm's recipes do not decay, embeddings."""
-        return {'pos_embed', 'cls_token', 'mask_token'}
+        names = {'pos_embed', 'cls_token'}
+        return names if self.mask_token is None else names | {'mask_token'}
 
     def _build_pooling(self) -> None:
         width, embed_dim = self.variant.width, self.variant.embed_dim

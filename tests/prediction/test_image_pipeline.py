@@ -43,7 +43,11 @@ def test_image_pipeline__every_task__needs_no_annotations(loaded, task, tmp_path
         assert image.data['data_samples'].img_id == 17
 
 
-RECIPES = sorted(p for p in CONFIGS.rglob('*.py') if '_base_' not in p.parts)
+# Pretraining has no predictions to draw.
+NOT_PREDICTING = {'_base_', 'contrastive', 'alignment', 'nano'}
+RECIPES = sorted(
+    p for p in CONFIGS.rglob('*.py') if not NOT_PREDICTING.intersection(p.parts)
+)
 
 
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
