@@ -50,8 +50,8 @@ def test_wrap_blocks__encoder__wraps_its_blocks_alone():
 def test_fsdp__two_processes_and_resumed__equals_ddp(tiny_config, tmp_path):
     paths = [str(ROOT / 'tests' / 'assets'), str(ROOT)]
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    # Once in about ten runs on a busy machine, gloo mixes up two of FSDP's collectives
-    # ("received data size doesn't match", torch 2.13); a new start is what users do too.
+    # On a busy machine gloo has mixed up two of FSDP's collectives ("received data size
+    # doesn't match", torch 2.13); torchrun's restart is what mends it for users too.
     command += ['--nproc-per-node', '2', '--max-restarts', '2', '--no-python']
     subprocess.run(
         [*command, sys.executable, '-c', TRAININGS, str(tiny_config), str(tmp_path)],
