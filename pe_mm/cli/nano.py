@@ -42,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='demo scenes to measure layers on, likewise (default: %(default)s)',
     )
     parser.add_argument(
-        '--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2'
+        '--seeds',
+        nargs='+',
+        type=int,
+        default=[0, 1, 2],
+        metavar='SEED',
+        help='default: 0 1 2',
     )
     parser.add_argument(
         '--processes', type=int, default=2, help='of each training (default: 2)'

@@ -15,6 +15,7 @@ from .claims import claims_table, join_seeds, stages_table
 from .steps import (
     CONFIGS,
     IMAGE,
+    ROOT,
     SCENES,
     STUDENT,
     VIDEO,
@@ -74,7 +75,7 @@ def training_facts(stage: str, seed: int) -> dict[str, Any]:
     """Return what the weights' card says of how they were made."""
     config = CONFIGS / f'{stage}.py'
     return {
-        'config': config.as_posix(),
+        'config': config.relative_to(ROOT).as_posix(),
         'encoder': _encoder_of(config),
         'seed': seed,
         'scenes': SCENES,

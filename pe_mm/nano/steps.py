@@ -10,7 +10,8 @@ from pe_mm.engine.resuming import find_resumable_checkpoint
 
 from .chain import Step
 
-CONFIGS = Path('configs/nano')
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs' / 'nano'
 SCENES = {'train': 8000, 'val': 400, 'clips': 800, 'frames': 8}
 SWEEP_TASKS = ('detection', 'segmentation', 'depth', 'tracking')
 

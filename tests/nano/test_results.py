@@ -14,9 +14,8 @@ TINY = dict(depth=2, width=32, heads=2, patch_size=8, image_size=32)
 
 
 def test_write_results__finished_chain__tables_curves_and_weights(
-    finished, monkeypatch
+    finished,
 ):
-    monkeypatch.chdir(CONFIGS.resolve().parents[1])
     text = write_results(finished)
 
     assert (finished.work_dir / 'claims.md').read_text() == text
@@ -48,6 +47,7 @@ def test_training_facts__encoder__is_the_configs(stage, monkeypatch):
     monkeypatch.chdir(CONFIGS.resolve().parents[1])
     facts = training_facts(stage, 1)
 
+    assert facts['config'] == f'configs/nano/{stage}.py'
     model = Config.fromfile(facts['config']).model
     encoder = model.get('backbone') or model.image_encoder
     assert facts['encoder'] == encoder.variant

@@ -3,7 +3,7 @@
 variant = dict(depth=8, width=160, heads=4, patch_size=16, image_size=128)
 weights = dict(
     type='Pretrained',
-    checkpoint='work_dirs/nano/seed_0/stage2_video_text/epoch_10.pth',
+    checkpoint='work_dirs/nano/seed_0/stage2_video_text/epoch_5.pth',
     prefix='image_encoder.',
 )
 model = dict(
