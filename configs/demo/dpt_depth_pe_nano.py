@@ -2,8 +2,8 @@
 
 Command: pe-mm train configs/demo/dpt_depth_pe_nano.py, or on two processes as
 README.md says.
-Cost: 13 minutes on 2 CPU cores that had as much other work.
-Result: RMSE 0.726 m, AbsRel 0.115, d1 0.894 (200 scenes, seed 0); predicting the mean
+Cost: 5 minutes on 2 CPU cores, with the encoder in bfloat16.
+Result: RMSE 0.774 m, AbsRel 0.120, d1 0.879 (200 scenes, seed 0); predicting the mean
 depth of the training scenes has RMSE 1.62 m.
 """
 
@@ -14,4 +14,7 @@ _base_ = [
     '../_base_/seg_runtime.py',
 ]
 train_dataloader = dict(batch_size=2)
+max_epochs = 2
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+custom_hooks = [dict(type='pe_mm.AutocastHook')]
 optim_wrapper = dict(optimizer=dict(lr=4e-3, fallback_lr_scale=0.4))

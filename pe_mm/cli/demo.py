@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=TASKS,
         default=list(TASKS),
-        help='what to train, 6 to 13 minutes each (default: all)',
+        help='what to train, 5 to 8 minutes each (default: all)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
