@@ -15,6 +15,8 @@ What is left in the folder --work-dir:
 import argparse
 from pathlib import Path
 
+from .sweep_arguments import check_seeds
+
 HELP = 'train and measure a nano PE family: contrast, align, distil (hours)'
 
 
@@ -61,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.processes < 1:
         raise ValueError(f'--processes must be at least 1, got {args.processes}')
-    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
-        given = ' '.join(map(str, args.seeds))
-        raise ValueError(f'--seeds must be different and at least 0, got {given}')
+    check_seeds(args.seeds)
     options = ChainOptions(
         work_dir=args.work_dir,
         data=args.data_dir,

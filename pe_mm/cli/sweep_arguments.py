@@ -107,8 +107,17 @@ def check_numbers(args: argparse.Namespace) -> None:
             raise ValueError(f'--{option} must be at least 1, got {value}')
     if args.workers < 0:
         raise ValueError(f'--workers must be at least 0, got {args.workers}')
-    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
-        given = ' '.join(map(str, args.seeds))
+    check_seeds(args.seeds)
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that would repeat a result, or that torch does not take.
+
+    Raises:
+        ValueError: Naming the option and what it takes.
+    """
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        given = ' '.join(map(str, seeds))
         raise ValueError(f'--seeds must be different and at least 0, got {given}')
 
 

@@ -1,7 +1,7 @@
 """Zero-shot classification: classes are told by their names alone."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,9 +152,6 @@ class ZeroShotHook(Hook):
 
 def _embed_classes(runner: Runner, metrics: Sequence[BaseMetric]) -> None:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    for metric in _zero_shot(metrics):
-        metric.embed_classes(model)
-
-
-def _zero_shot(metrics: Sequence[BaseMetric]) -> Iterator[ZeroShotMetric]:
-    return (metric for metric in metrics if isinstance(metric, ZeroShotMetric))
+    for metric in metrics:
+        if isinstance(metric, ZeroShotMetric):
+            metric.embed_classes(model)
