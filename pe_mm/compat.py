@@ -170,6 +170,26 @@ def prepare_cpu_distributed(cfg: Any) -> bool:
     return True
 
 
+def end_distributed() -> None:
+    """End the process group of a command that is done; call it when its model is gone.
+
+    Why: mmengine leaves the group to the interpreter's exit, which then destroys it and
+    its users (DistributedDataParallel, FSDP) in no certain order; with gloo a process
+    was seen to wait there for ever, and torchrun with it.
+
+    Can go when: mmengine's runners end the group that they started.
+    """
+    import gc
+
+    import torch.distributed
+
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    # Models refer to themselves through their hooks.
+    gc.collect()
+    torch.distributed.destroy_process_group()
+
+
 def _place_strategy_on_cpu(strategy: Any) -> None:
     """Give the model wrapper of a FlexibleRunner's strategy no number of a GPU."""
     devices: dict[str, dict[str, Any]] = {

@@ -7,9 +7,11 @@ chain that was interrupted, at any moment, continues when it is started again.
 
 What is left in the folder --work-dir:
   seed_N/STAGE     checkpoints and logs of every training
-  sweep            rows of all layers of all encoders, curves over the seeds
-  claims.md        best against last layers, zero-shot scores along the stages
   weights          the first seed's encoders in fp16, with weights.json about them
+and in --results, over all seeds that have ended there, also those of other machines:
+  rows.jsonl       one row per layer, task, encoder and seed; curves beside it
+  stages.json      zero-shot scores along the stages
+  claims.md        tables of both
 """
 
 import argparse
@@ -28,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path('work_dirs/nano'),
         metavar='DIR',
         help='where the results go (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--results',
+        type=Path,
+        metavar='DIR',
+        help='where rows, tables and curves go, beside those of other seeds that are '
+        'there already (default: WORK_DIR/results)',
     )
     parser.add_argument(
         '--data-dir',
@@ -66,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     check_seeds(args.seeds)
     options = ChainOptions(
         work_dir=args.work_dir,
+        results=args.results or args.work_dir / 'results',
         data=args.data_dir,
         sweep_data=args.sweep_data,
         seeds=args.seeds,

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Test and print one line per metric."""
+    from pe_mm import compat
     from pe_mm.engine import build_runner, load_config
 
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
@@ -50,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     if runner.rank == 0:
         for name, value in metrics.items():
             print(f'{name}: {value}')
+    del runner
+    compat.end_distributed()
     return 0
 
 

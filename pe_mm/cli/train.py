@@ -53,6 +53,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; the log goes to the console and the work directory."""
+    from pe_mm import compat
     from pe_mm.checkpoints.mmengine_loading import skip_pretrained
     from pe_mm.engine import (
         build_runner,
@@ -87,4 +88,6 @@ def run(args: argparse.Namespace) -> int:
             runner.model = runner.strategy.build_model(runner.model)
         skip_pretrained(runner.model)
     runner.train()
+    del runner
+    compat.end_distributed()
     return 0

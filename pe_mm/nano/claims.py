@@ -42,10 +42,13 @@ def claims_table(rows: Iterable[ResultRow]) -> str:
 
     The best layer is that of the mean over the seeds. The last column is by how much it
     beats the last layer, paired by seed, with the 95 % interval after Student.
+
+    Args:
+        rows: As ``join_seeds`` returns them.
     """
     head = ('encoder', 'task', 'best layer', 'at best', 'at last', 'best beats last by')
     lines = [_line(head), _line(['---'] * len(head))]
-    for curve in gather_curves(join_seeds(rows)):
+    for curve in gather_curves(rows):
         best, last = _best(curve), max(curve.layers)
         gain, half = curve.gain(best, last)
         interval = '' if half is None else f' ± {curve.text(half)}'

@@ -26,6 +26,7 @@ from .steps import (
 from .weights import export_weights
 
 CLAIMS = 'claims.md'
+STAGES = 'stages.json'
 # Metrics of the zero-shot tests: title -> name in the log.
 METRICS = {
     'top-1 of 12 shapes': 'zero_shot/top1',
@@ -45,21 +46,25 @@ WEIGHTS = {
 def write_results(options: ChainOptions) -> str:
     """Write everything that is drawn from a finished chain.
 
+    Tables and curves are of all seeds in the folder of results, those of earlier chains
+    included; the weights are of this chain's first seed.
+
     Returns:
         The tables, as they are in ``claims.md``.
     """
-    rows = read_rows(options.sweep / 'rows.jsonl')
-    write_files(join_seeds(rows), options.sweep)
+    seeds = _add_stages(options)
+    # Of a seed that has not ended, rows may be there already.
+    rows = [row for row in join_seeds(read_rows(options.rows)) if str(row.seed) in seeds]
+    write_files(rows, options.results)
     stages = {
-        title: [zero_shot_metrics(options, seed, stage) for seed in options.seeds]
-        for title, stage in (('images', IMAGE), ('clips', VIDEO))
+        title: [metrics[title] for metrics in seeds.values()]
+        for title in ('images', 'clips')
     }
-    seeds = ', '.join(map(str, options.seeds))
     text = (
-        f'Seeds {seeds}; mean ± standard deviation over them.\n\n'
+        f'Seeds {", ".join(seeds)}; mean ± standard deviation over them.\n\n'
         f'{claims_table(rows)}\n\n{stages_table(stages)}\n'
     )
-    with atomic_file(options.work_dir / CLAIMS) as temporary:
+    with atomic_file(options.results / CLAIMS) as temporary:
         temporary.write_text(text)
     for stage, (name, prefix) in WEIGHTS.items():
         export_weights(
@@ -69,6 +74,25 @@ def write_results(options: ChainOptions) -> str:
             facts=training_facts(stage, options.seeds[0]),
         )
     return text
+
+
+def _add_stages(options: ChainOptions) -> dict[str, dict[str, dict[str, float]]]:
+    """Add this chain's zero-shot scores to those in the folder of results.
+
+    Returns:
+        Seed -> stage -> title of a metric -> value, in the order of the seeds.
+    """
+    path = options.results / STAGES
+    seeds = json.loads(path.read_text()) if path.is_file() else {}
+    for seed in options.seeds:
+        seeds[str(seed)] = {
+            'images': zero_shot_metrics(options, seed, IMAGE),
+            'clips': zero_shot_metrics(options, seed, VIDEO),
+        }
+    seeds = {seed: seeds[seed] for seed in sorted(seeds, key=int)}
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(seeds, indent=2) + '\n')
+    return seeds
 
 
 def training_facts(stage: str, seed: int) -> dict[str, Any]:

@@ -40,7 +40,9 @@ class ChainOptions:
     """What a chain runs on.
 
     Args:
-        work_dir: Folder of everything that the chain makes but data.
+        work_dir: Folder of everything that the chain makes but data and results.
+        results: Folder of rows, tables and curves; chains of other seeds, also those of
+            other machines, may have left theirs there.
         data: Folder of the scenes to train on, with clips.
         sweep_data: Folder of the demo scenes, which the sweeps measure on.
         seeds: Of the trainings and of the probes.
@@ -48,6 +50,7 @@ class ChainOptions:
     """
 
     work_dir: Path
+    results: Path
     data: Path
     sweep_data: Path
     seeds: Sequence[int]
@@ -58,9 +61,9 @@ class ChainOptions:
         return self.work_dir / f'seed_{seed}' / stage
 
     @property
-    def sweep(self) -> Path:
-        """The folder of the sweeps' rows."""
-        return self.work_dir / 'sweep'
+    def rows(self) -> Path:
+        """The file of the sweeps' rows."""
+        return self.results / 'rows.jsonl'
 
 
 def trained(folder: Path) -> Path:
@@ -182,7 +185,7 @@ def _sweep(options: ChainOptions, seed: int, stage: str) -> Step:
             *('--weights', str(trained(folder)), '--label', label(stage, seed)),
             *('--demo', '--data-root', str(options.sweep_data)),
             *('--tasks', *SWEEP_TASKS, '--layers', 'all', '--seeds', str(seed)),
-            *('--out', str(options.sweep)),
+            *('--out', str(options.results)),
         ),
     )
 

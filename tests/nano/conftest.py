@@ -20,6 +20,7 @@ TINY = dict(depth=2, width=32, heads=2, patch_size=8, image_size=32)
 def options(tmp_path):
     return ChainOptions(
         work_dir=tmp_path / 'nano',
+        results=tmp_path / 'results',
         data=Path('data/nano'),
         sweep_data=Path('data/demo'),
         seeds=(0, 2),
@@ -47,7 +48,7 @@ def finished(options):
             save_checkpoint(options.folder(seed, stage), prefix)
             rows = sweep_rows(label(stage, seed), 4, seeds=(seed,))
             rows = [replace(row, variant=stage) for row in rows]
-            append_rows(options.sweep / 'rows.jsonl', rows)
+            append_rows(options.rows, rows)
         for stage in (IMAGE, VIDEO):
             for number, name in enumerate(ZERO_SHOT):
                 folder = options.folder(seed, stage) / name / '20260101_000000'

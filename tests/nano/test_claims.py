@@ -42,7 +42,7 @@ def test_claims_table__three_seeds__best_of_the_mean_against_the_last():
         higher_is_better=False,
     )
 
-    lines = claims_table(rows).splitlines()
+    lines = claims_table(join_seeds(rows)).splitlines()
 
     # Gains 5, 7 and 9: their deviation is 2, Student's quantile 4.303.
     assert lines[2] == (
@@ -58,7 +58,7 @@ def test_claims_table__three_seeds__best_of_the_mean_against_the_last():
 def test_claims_table__one_seed__has_no_spread():
     rows = chain_rows('core', [[10.0], [20.0], [15.0]])
 
-    assert claims_table(rows).splitlines()[2] == (
+    assert claims_table(join_seeds(rows)).splitlines()[2] == (
         '| core | segmentation, mIoU | 1 of 2 | 20.00 | 15.00 | 5.00 |'
     )
 

@@ -1,6 +1,7 @@
 """What a finished chain leaves."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from mmengine.config import Config
@@ -18,17 +19,27 @@ def test_write_results__finished_chain__tables_curves_and_weights(
 ):
     text = write_results(finished)
 
-    assert (finished.work_dir / 'claims.md').read_text() == text
+    assert (finished.results / 'claims.md').read_text() == text
     assert '| aligned, both losses | tracking, J&F |' in text
     # Seeds 0 and 2: the titles' numbers plus 0 and plus 2.
     assert '| images | 1.0 ± 1.4 | 11.0 ± 1.4 | 21.0 ± 1.4 |' in text
-    assert (finished.sweep / 'layer_sweep.png').stat().st_size > 10_000
+    assert (finished.results / 'layer_sweep.png').stat().st_size > 10_000
     for name, _ in WEIGHTS.values():
         load_encoder_weights(
             PerceptionEncoder(TINY), finished.work_dir / 'weights' / name
         )
     card = json.loads((finished.work_dir / 'weights' / 'weights.json').read_text())
     assert {entry['seed'] for entry in card.values()} == {0}
+
+
+def test_write_results__seeds_of_another_chain__are_in_the_tables_too(finished):
+    only_last = write_results(replace(finished, seeds=(2,)))
+
+    both = write_results(replace(finished, seeds=(0,)))
+
+    assert only_last.startswith('Seeds 2; mean')
+    assert both.startswith('Seeds 0, 2; mean')
+    assert both == write_results(finished)
 
 
 def test_zero_shot_metrics__several_runs_of_a_test__the_last_counts(finished):
