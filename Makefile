@@ -12,8 +12,9 @@ setup:  ## make .venv with torch, mmcv (with operators), mmdet, mmseg and pe_mm;
 demo: setup  ## train and test models on rendered scenes: boxes, masks, semantics, depth (DEMO_ARGS=...)
 	@$(BIN)/pe-mm demo $(DEMO_ARGS)
 
-test: setup  ## run the tests (PYTEST_ARGS='-m "not slow"')
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+# A process per core, each of one thread: most tests are too small for two.
+test: setup  ## run the tests, one process per core (PYTEST_ARGS='-m "not slow"')
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: setup  ## check style, types and spelling
 	@$(BIN)/python -m ruff check .

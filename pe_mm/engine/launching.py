@@ -24,6 +24,8 @@ _HOOKS = (
     SkippedSamplesHook,
     ResumedDataHook,
 )
+# Optimizers whose step of a weight is not that of its slices.
+_WHOLE_WEIGHTS = ('lamb', 'lambc', 'lars', 'larc', 'muon')
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
@@ -37,13 +39,14 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
         ImportError: The config's OpenMMLab package cannot be imported.
         FileNotFoundError: Data is missing.
         ValueError: The config names something that is not registered, or wants FSDP
-            with checkpoints that could not be resumed from.
+            with checkpoints that could not be resumed from, or with an optimizer that
+            needs whole weights.
     """
     check_stack(cfg)
     check_data(cfg, *splits)
     compat.prepare_cpu_distributed(cfg)
     if cfg.get('strategy', {}).get('type') == 'FSDPStrategy':
-        _check_fsdp(cfg.strategy)
+        _check_fsdp(cfg)
         compat.mend_fsdp_resume()
     if 'runner_type' in cfg:
         # FlexibleRunner.from_cfg passes None where there is none, not its default.
@@ -57,9 +60,22 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
     return runner
 
 
-def _check_fsdp(strategy: dict) -> None:
-    """Refuse checkpoints that no training could be resumed from."""
-    if strategy.get('state_dict_cfg', 'local') == 'local':
+def _check_fsdp(cfg: Config) -> None:
+    """Refuse checkpoints that no training could be resumed from, and false steps."""
+    model = str(cfg.get('model', {}).get('type'))
+    if model.rpartition('.')[2] == 'ImageTextModel':
+        raise ValueError(
+            f'{model} has one number as a parameter, logit_scale, which FSDP refuses; '
+            'leave the strategy out: DDP'
+        )
+    optimizer = str(cfg.get('optim_wrapper', {}).get('optimizer', {}).get('type'))
+    if optimizer.rpartition('.')[2].lower() in _WHOLE_WEIGHTS:
+        raise ValueError(
+            f'{optimizer} needs each weight as a whole, for its norm or as a matrix, '
+            'and FSDPStrategy gives every process flat slices of it, so that its steps '
+            'would be others; use AdamW, or leave the strategy out: DDP'
+        )
+    if cfg.strategy.get('state_dict_cfg', 'local') == 'local':
         raise ValueError(
             "FSDPStrategy with state_dict_cfg='local', mmengine's default, writes "
             'objects that safe loading refuses, so the training could not be resumed; '

@@ -54,7 +54,9 @@ def write_results(options: ChainOptions) -> str:
     """
     seeds = _add_stages(options)
     # Of a seed that has not ended, rows may be there already.
-    rows = [row for row in join_seeds(read_rows(options.rows)) if str(row.seed) in seeds]
+    rows = [
+        row for row in join_seeds(read_rows(options.rows)) if str(row.seed) in seeds
+    ]
     write_files(rows, options.results)
     stages = {
         title: [metrics[title] for metrics in seeds.values()]

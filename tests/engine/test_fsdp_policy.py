@@ -1,24 +1,12 @@
 """Blocks are sharded one by one; a sharded training equals a replicated one."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from alignment_models import STUDENT, TEACHER, config, encoder
+from mmengine.config import Config
 from mmengine.registry import FUNCTIONS, MODELS
 from torch import nn
-
-ROOT = Path(__file__).parents[2]
-
-FSDP = [
-    'runner_type=FlexibleRunner',
-    'strategy.type=FSDPStrategy',
-    'strategy.state_dict_cfg=full',
-    'strategy.model_wrapper.auto_wrap_policy=pe_mm.wrap_blocks',
-    'env_cfg.dist_cfg.backend=gloo',
-]
+from torchrun import FSDP, train_on_two_processes
 
 
 def test_wrap_blocks__encoder__wraps_its_blocks_alone():
@@ -36,36 +24,58 @@ def test_wrap_blocks__encoder__wraps_its_blocks_alone():
     assert policy(nn.Linear(1, 1), recurse=True, nonwrapped_numel=0)
 
 
-def train(config, folder, *options, resume=False):
-    """Train on two processes."""
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    # On a busy machine gloo has mixed up two of FSDP's collectives ("received data size
-    # doesn't match", torch 2.13); torchrun's restart is what mends it for users too.
-    command += ['--nproc-per-node', '2', '--max-restarts', '2', '-m', 'pe_mm', 'train']
-    command += [str(config), '--work-dir', str(folder), *['--resume'] * resume]
-    subprocess.run(
-        # Where the mix-up leaves one process waiting, a minute ends it.
-        [*command, '--cfg-options', 'env_cfg.dist_cfg.timeout=60', *options],
-        env={
-            **os.environ,
-            'PYTHONPATH': os.pathsep.join([str(ROOT / 'tests' / 'assets'), str(ROOT)]),
-            'CUDA_VISIBLE_DEVICES': '',
-        },
-        check=True,
-        timeout=300,
-    )
+@pytest.mark.slow
+def test_fsdp__two_processes_and_resumed__equals_ddp(tiny_config, tmp_path):
+    train_on_two_processes(tiny_config, tmp_path / 'replicated')
+    one_epoch = 'train_cfg.max_epochs=1'
+    train_on_two_processes(tiny_config, tmp_path / 'sharded', *FSDP, one_epoch)
+    train_on_two_processes(tiny_config, tmp_path / 'sharded', *FSDP, resume=True)
+
+    assert_equal_trainings(tmp_path)
 
 
 @pytest.mark.slow
-def test_fsdp__two_processes_and_resumed__equals_ddp(tiny_config, tmp_path):
-    train(tiny_config, tmp_path / 'replicated')
-    train(tiny_config, tmp_path / 'sharded', *FSDP, 'train_cfg.max_epochs=1')
-    train(tiny_config, tmp_path / 'sharded', *FSDP, resume=True)
+def test_fsdp__aligner_with_frozen_teacher__equals_ddp(tiny_config, tmp_path):
+    teacher = encoder(TEACHER, out_indices=0)
+    torch.save(MODELS.build(teacher).state_dict(), tmp_path / 'core.pth')
+    weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'core.pth'))
+    cfg = Config.fromfile(tiny_config)
+    cfg.model = config(
+        backbone=encoder(STUDENT, with_mask_token=True, drop_path_rate=0.4),
+        teacher={**teacher, 'init_cfg': weights},
+        mask_teacher=None,
+        losses=dict(
+            loss_core=dict(type='pe_mm.TokenCosineLoss', target='teacher'),
+            loss_pairs=dict(type='pe_mm.PairwiseSimilarityLoss', target='teacher'),
+        ),
+        data_preprocessor=dict(type='pe_mm.ImageTextPreprocessor'),
+    )
+    cfg.custom_imports = None
+    # As configs/alignment/README.md says.
+    decays = dict(layer_decay_rate=1.0, norm_decay_mult=0.0, bias_decay_mult=0.0)
+    cfg.optim_wrapper.update(
+        constructor='pe_mm.LayerDecayOptimWrapperConstructor',
+        paramwise_cfg=dict(encoder_no_weight_decay=True, **decays),
+        optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05),
+    )
+    aligner_config = tmp_path / f'aligner_{tmp_path.name}.py'
+    cfg.dump(aligner_config)
 
+    train_on_two_processes(aligner_config, tmp_path / 'replicated')
+    own = 'strategy.model_wrapper.use_orig_params=True'
+    train_on_two_processes(aligner_config, tmp_path / 'sharded', *FSDP, own)
+
+    assert_equal_trainings(tmp_path)
+
+
+def assert_equal_trainings(folder):
+    """Compare the weights at the end, which must not be those of the beginning."""
+    first = torch.load(folder / 'replicated' / 'epoch_1.pth', weights_only=True)
     replicated, sharded = (
-        torch.load(tmp_path / name / 'epoch_2.pth', weights_only=True)['state_dict']
+        torch.load(folder / name / 'epoch_2.pth', weights_only=True)['state_dict']
         for name in ('replicated', 'sharded')
     )
     assert replicated.keys() == sharded.keys()
     for name, value in replicated.items():
+        assert not torch.equal(value, first['state_dict'][name]), name
         torch.testing.assert_close(sharded[name], value, rtol=1e-5, atol=1e-7)

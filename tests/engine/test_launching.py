@@ -134,8 +134,22 @@ def test_build_runner__flexible_runner_and_a_hook_of_the_config__builds_and_keep
     assert [h.interval for h in runner.hooks if type(h) is SkippedSamplesHook] == [3]
 
 
-def test_build_runner__fsdp_with_local_checkpoints__says_what_to_set():
-    cfg = Config({'strategy': {'type': 'FSDPStrategy'}})
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({}, "set strategy.state_dict_cfg='full'"),
+        (
+            {'optim_wrapper': {'optimizer': {'type': 'timm.optim.Lamb'}}},
+            'timm.optim.Lamb needs each weight as a whole.*use AdamW, or leave',
+        ),
+        (
+            {'model': {'type': 'pe_mm.ImageTextModel'}},
+            'ImageTextModel has one number as a parameter, logit_scale',
+        ),
+    ],
+)
+def test_build_runner__fsdp_that_cannot_be__says_what_to_set(settings, message):
+    cfg = Config({'strategy': {'type': 'FSDPStrategy'}, **settings})
 
-    with pytest.raises(ValueError, match="set strategy.state_dict_cfg='full'"):
+    with pytest.raises(ValueError, match=message):
         build_runner(cfg)
