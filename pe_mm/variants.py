@@ -9,6 +9,8 @@ from typing import Any, SupportsIndex
 
 # Meta's attention pooling always has 8 heads (arXiv 2504.13181, section 2.1).
 POOL_HEADS = 8
+# Of R, G and B on 0-255: pixels become -1..1 (App. B.1.1).
+PE_MEAN = PE_STD = (127.5, 127.5, 127.5)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A DPT depth head on a small custom Perception Encoder, trained from scratch.
+"""A DPT depth head on four layers of the nano PE-Spatial.
 
 Command: pe-mm train configs/demo/dpt_depth_pe_nano.py, or on two processes as
 README.md says.
@@ -11,10 +11,19 @@ _base_ = [
     '../_base_/models/dpt_depth_pe_nano.py',
     '../_base_/datasets/demo_depth.py',
     '../_base_/schedules/muon_cosine.py',
+    '../_base_/nano_spatial.py',
     '../_base_/seg_runtime.py',
 ]
+model = dict(
+    backbone=dict(
+        variant=_base_.nano_variant,
+        init_cfg=_base_.nano_weights,
+        out_indices=(1, 3, 5, 7),
+    ),
+    neck=dict(in_channels=[160] * 4),
+)
 train_dataloader = dict(batch_size=2)
-max_epochs = 2
+max_epochs = 1
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
 optim_wrapper = dict(optimizer=dict(lr=4e-3, fallback_lr_scale=0.4))

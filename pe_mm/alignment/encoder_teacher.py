@@ -10,10 +10,10 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from pe_mm.backbones.encoder_base import EncoderBase
+from pe_mm.variants import PE_MEAN, PE_STD
 
 from .tokens import to_tokens
 
-PE_MEAN = PE_STD = (127.5, 127.5, 127.5)
 GRIDS = ('same', 'resize_image', 'resize_features')
 
 

@@ -1,7 +1,7 @@
 """Train models on rendered scenes and show what they learned.
 
 Makes the scenes, trains a Mask R-CNN, a linear segmentation head and a DPT depth head,
-each with an encoder of its own, from scratch on the CPU, tests on held-out scenes, and
+each on the nano encoder of configs/nano, on the CPU, tests on held-out scenes, and
 draws loss curves and one picture with the labels and predictions of all. A demo that
 was interrupted, at any moment, continues when it is started again.
 """

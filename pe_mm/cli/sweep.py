@@ -2,8 +2,8 @@
 
 ENCODER is a config of a model (its encoder is taken), a name such as PE-Core-L14-336,
 or timm/NAME with timm's name of a vision transformer; with --demo it is, by default,
-the encoder of the detector that `pe-mm demo` has trained. Every layer gets a light
-probe of its own, and all are trained from one forward pass per batch:
+the nano PE-Core of configs/nano. Every layer gets a light probe of its own, and all are
+trained from one forward pass per batch:
 
   detection     FCOS predictions on a map twice as fine; AP in percent
   segmentation  batch norm and 1x1 convolution; mIoU in percent
@@ -53,8 +53,9 @@ HELP = 'measure every layer of an encoder on every task; names the best layer'
 
 ROWS = 'rows.jsonl'
 DEMO_IMAGES = (1000, 200)
-DEMO_ENCODER = Path(__file__).parents[2] / 'configs' / 'demo' / 'mask_rcnn_pe_nano.py'
-DEMO_WEIGHTS = Path('work_dirs/demo/detection/epoch_3.pth')
+NANO = Path(__file__).parents[2] / 'configs' / 'nano'
+DEMO_ENCODER = NANO / 'stage2_video_text.py'
+DEMO_WEIGHTS = NANO / 'weights' / 'pe_nano_core.safetensors'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,10 +132,9 @@ def process_share() -> tuple[int, int]:
 
 
 def choose_encoder(args: argparse.Namespace) -> tuple[str, str | None]:
-    """Return what is measured and its weights: without ENCODER, what the demo trained.
+    """Return what is measured and its weights: without ENCODER, the nano PE-Core.
 
     Raises:
-        FileNotFoundError: The demo has trained nothing here.
         ValueError: There is no ENCODER, and no --demo.
     """
     if args.encoder is not None:
@@ -142,12 +142,7 @@ def choose_encoder(args: argparse.Namespace) -> tuple[str, str | None]:
     if not args.demo:
         raise ValueError(
             'no ENCODER to measure: give a config, a name such as PE-Core-L14-336 or '
-            "timm/NAME; or --demo for the demo's"
-        )
-    if args.weights is None and not DEMO_WEIGHTS.is_file():
-        raise FileNotFoundError(
-            f'{DEMO_WEIGHTS} does not exist, whose encoder --demo measures by default: '
-            'train it here with `pe-mm demo`, or give an ENCODER and --weights'
+            'timm/NAME; or --demo for the nano PE-Core'
         )
     return str(DEMO_ENCODER), args.weights or str(DEMO_WEIGHTS)
 

@@ -133,7 +133,7 @@ TASKS = {
     for task in (
         DemoTask(
             'detection',
-            'mask_rcnn_pe_nano',
+            'mask_rcnn_pe_nano_spatial',
             {
                 'box AP': 'coco/bbox_mAP',
                 'box AP50': 'coco/bbox_mAP_50',

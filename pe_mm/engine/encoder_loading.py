@@ -18,7 +18,7 @@ from pe_mm.checkpoints import load_encoder_weights, read_checkpoint
 from pe_mm.checkpoints.layouts import unwrap
 from pe_mm.checkpoints.reading import fetch
 from pe_mm.layers import resolve_layers
-from pe_mm.variants import VARIANTS, resolve_variant
+from pe_mm.variants import PE_MEAN, PE_STD, VARIANTS, resolve_variant
 
 from .configuring import check_stack, load_config
 from .launching import unknown_names_are_user_errors
@@ -26,7 +26,6 @@ from .run_report import file_sha256
 
 HUB = 'hub'
 TIMM = 'timm/'
-PE_MEAN = PE_STD = (127.5, 127.5, 127.5)
 
 # What a model asks of its encoder and layer-wise tools do not: they take plain maps of
 # the residual stream, without gradients, whose weights come from one place.

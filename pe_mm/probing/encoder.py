@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pe_mm.backbones import TimmEncoder
-from pe_mm.engine.encoder_loading import PE_MEAN, LoadedEncoder
+from pe_mm.engine.encoder_loading import LoadedEncoder
+from pe_mm.variants import PE_MEAN
 
 # What changes features beside the weights, in the encoders that have it.
 _SETTINGS = (

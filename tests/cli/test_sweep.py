@@ -1,17 +1,16 @@
 """pe-mm sweep: what it writes and prints, under torchrun too, and what it refuses."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
-import torch
 from mmengine.registry import DefaultScope
 
 from pe_mm.cli.main import main
-from pe_mm.cli.sweep import DEMO_ENCODER, DEMO_WEIGHTS
+from pe_mm.cli.sweep import DEMO_WEIGHTS
 from pe_mm.data.demo_scenes import make_demo_data
-from pe_mm.engine.encoder_loading import load_encoder
 from pe_mm.engine.run_report import file_sha256
 from pe_mm.probing.results import read_rows
 
@@ -125,24 +124,17 @@ def test_sweep__wrong_option__is_one_message(words, tmp_path, capsys, changes, m
     assert not (tmp_path / 'out' / 'rows.jsonl').exists()
 
 
-def test_sweep__demo_without_encoder__takes_the_one_that_the_demo_trained(
-    words, tmp_path, monkeypatch, capsys
+def test_sweep__demo_without_encoder__takes_the_nano_pe_core(
+    words, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     words = [word for word in words if word != ENCODER]
-    assert main(words) == 2
-    printed = capsys.readouterr().err
-    assert 'work_dirs/demo/detection/epoch_3.pth does not exist' in printed
-    assert 'train it here with `pe-mm demo`, or give an ENCODER' in printed
-
-    encoder = load_encoder(DEMO_ENCODER, layers='all').encoder
-    DEMO_WEIGHTS.parent.mkdir(parents=True)
-    state = {f'backbone.{name}': value for name, value in encoder.state_dict().items()}
-    torch.save({'state_dict': state}, DEMO_WEIGHTS)
     assert main([*words, '--tasks', 'knn']) == 0
     rows = read_rows(tmp_path / 'out' / 'rows.jsonl')
-    assert {row.encoder for row in rows} == {'mask_rcnn_pe_nano'}
+    assert {row.encoder for row in rows} == {'stage2_video_text'}
     assert {row.weights for row in rows} == {file_sha256(DEMO_WEIGHTS)}
+    card = json.loads(DEMO_WEIGHTS.with_name('weights.json').read_text())
+    assert {row.weights for row in rows} == {card[DEMO_WEIGHTS.name]['sha256']}
 
 
 def test_sweep__no_encoder_and_no_demo__is_one_message(words, capsys):

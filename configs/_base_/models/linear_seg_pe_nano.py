@@ -1,11 +1,13 @@
-"""A linear classifier on a very small Perception Encoder, for two CPU cores.
+"""A linear classifier on layers of the nano PE-Spatial, for two CPU cores.
 
-Crops of 128 px are 8 x 8 tokens, in training as in every window of the test. Each layer
-has a classifier of its own besides, for training only: from scratch a network learns
-faster when its lower layers are told the classes too.
+Crops of 128 px are 8 x 8 tokens, in training as in every window of the test, and as in
+the encoder's own training. Two layers have a classifier of their own besides, for
+training only: lower layers learn faster when they are told the classes too.
 """
 
-width = 128
+_base_ = '../nano_spatial.py'
+
+width = 160
 crop_size = (128, 128)
 norm_cfg = dict(type='BN')
 model = dict(
@@ -22,8 +24,9 @@ model = dict(
     ),
     backbone=dict(
         type='pe_mm.PerceptionEncoder',
-        variant=dict(depth=6, width=width, heads=4, patch_size=16, image_size=128),
-        out_indices=(1, 2, 3, 4, 5),
+        variant=_base_.nano_variant,
+        init_cfg=_base_.nano_weights,
+        out_indices=(3, 4, 5, 6, 7),
     ),
     decode_head=dict(
         type='pe_mm.LinearSegmentationHead',

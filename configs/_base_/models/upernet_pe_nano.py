@@ -1,12 +1,12 @@
-"""UPerNet on four layers of a very small Perception Encoder, for two CPU cores."""
+"""UPerNet on four layers of the nano PE-Spatial, for two CPU cores."""
 
 _base_ = './linear_seg_pe_nano.py'
 
-width = 128
+width = 160
 channels = 64
 norm_cfg = dict(type='BN')
 model = dict(
-    backbone=dict(out_indices=(2, 3, 4, 5)),
+    backbone=dict(out_indices=(4, 5, 6, 7)),
     neck=dict(
         type='pe_mm.MultiLayerPyramid',
         in_channels=[width] * 4,

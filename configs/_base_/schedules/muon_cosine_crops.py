@@ -1,8 +1,8 @@
-"""Many short epochs of crops: lower rates of Muon's, also for the patch kernel."""
+"""Short epochs of crops: Muon for the patch kernel too, the encoder in bfloat16."""
 
 _base_ = './muon_cosine.py'
 
-max_epochs = 17
+max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     paramwise_cfg=dict(patch_kernel=True),
@@ -14,3 +14,4 @@ optim_wrapper = dict(
         ns_coefficients='polar_express',
     ),
 )
+custom_hooks = [dict(type='pe_mm.AutocastHook')]
