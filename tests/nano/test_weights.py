@@ -5,11 +5,16 @@ import json
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from pe_mm import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError, load_encoder_weights
+from pe_mm.engine.run_report import file_sha256
 from pe_mm.nano import weights
-from pe_mm.nano.weights import export_weights
+from pe_mm.nano.steps import CONFIGS
+from pe_mm.nano.weights import CARD, MAX_MEGABYTES, export_weights
+
+KEPT = CONFIGS / 'weights'
 
 TINY = dict(depth=2, width=32, heads=2, patch_size=8, image_size=32)
 
@@ -53,3 +58,21 @@ def test_export__too_large__is_not_written(checkpoint, tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r'MB in fp16 are more than the 0.01 MB'):
         export_weights(path, tmp_path / 'a.safetensors', prefix='backbone.', facts={})
     assert not (tmp_path / 'a.safetensors').exists()
+
+
+@pytest.mark.parametrize('name', json.loads((KEPT / CARD).read_text()))
+def test_kept_weights__are_what_their_card_says(name, monkeypatch):
+    entry = json.loads((KEPT / CARD).read_text())[name]
+    monkeypatch.chdir(CONFIGS.resolve().parents[1])
+    model = Config.fromfile(entry['config']).model
+    encoder = model.get('backbone') or model.image_encoder
+
+    assert file_sha256(KEPT / name) == entry['sha256']
+    assert (KEPT / name).stat().st_size < MAX_MEGABYTES * 1e6
+    assert encoder.variant == entry['encoder']
+    load_encoder_weights(PerceptionEncoder(entry['encoder']), KEPT / name)
+
+
+def test_kept_weights__are_all_in_the_card():
+    files = {path.name for path in KEPT.glob('*.safetensors')}
+    assert files == set(json.loads((KEPT / CARD).read_text()))
