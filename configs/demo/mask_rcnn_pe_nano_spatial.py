@@ -2,7 +2,7 @@
 
 Command: make demo (data, training, test, pictures), or step by step as README.md says.
 Cost: 5 minutes on 2 CPU cores.
-Result: TBD (200 scenes, seed 0).
+Result: box AP 0.494, AP50 0.697; mask AP 0.446, AP50 0.690 (200 scenes, seed 0).
 """
 
 _base_ = [

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--weights',
         metavar='FILE',
         help=f'{WEIGHTS_HELP} (default: random ones, for dry runs; with --demo and '
-        "without ENCODER the demo's)",
+        "without ENCODER the nano PE-Core's)",
     )
     parser.add_argument(
         '--tasks', nargs='+', metavar='TASK', help='default: all that have data'

@@ -15,7 +15,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         '--demo',
         action='store_true',
         help='demo scenes for tasks without --data, a budget of minutes, and the '
-        'the nano PE-Core without ENCODER',
+        'nano PE-Core without ENCODER',
     )
     parser.add_argument(
         '--data',

@@ -25,7 +25,7 @@ _HOOKS = (
     ResumedDataHook,
 )
 # Optimizers whose step of a weight is not that of its slices.
-_WHOLE_WEIGHTS = ('lamb', 'lambc', 'lars', 'larc', 'muon')
+_WHOLE_WEIGHTS = ('adafactor', 'kron', 'lamb', 'lars', 'muon')
 
 
 def build_runner(cfg: Config, *splits: str) -> Runner:
@@ -39,8 +39,8 @@ def build_runner(cfg: Config, *splits: str) -> Runner:
         ImportError: The config's OpenMMLab package cannot be imported.
         FileNotFoundError: Data is missing.
         ValueError: The config names something that is not registered, or wants FSDP
-            with checkpoints that could not be resumed from, or with an optimizer that
-            needs whole weights.
+            with checkpoints that could not be resumed from, or with a model, an
+            optimizer or clipping that needs whole weights.
     """
     check_stack(cfg)
     check_data(cfg, *splits)
@@ -68,12 +68,18 @@ def _check_fsdp(cfg: Config) -> None:
             f'{model} has one number as a parameter, logit_scale, which FSDP refuses; '
             'leave the strategy out: DDP'
         )
-    optimizer = str(cfg.get('optim_wrapper', {}).get('optimizer', {}).get('type'))
+    wrapper = cfg.get('optim_wrapper') or {}
+    optimizer = str(wrapper.get('optimizer', {}).get('type'))
     if optimizer.rpartition('.')[2].lower() in _WHOLE_WEIGHTS:
         raise ValueError(
             f'{optimizer} needs each weight as a whole, for its norm or as a matrix, '
             'and FSDPStrategy gives every process flat slices of it, so that its steps '
             'would be others; use AdamW, or leave the strategy out: DDP'
+        )
+    if wrapper.get('clip_grad'):
+        raise ValueError(
+            'clip_grad under FSDPStrategy clips by the norm of the slices that each '
+            'process has, which differs between them; set optim_wrapper.clip_grad=None'
         )
     if cfg.strategy.get('state_dict_cfg', 'local') == 'local':
         raise ValueError(

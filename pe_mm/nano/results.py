@@ -1,6 +1,7 @@
 """What a chain leaves: tables, curves over the seeds, and weights to keep."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ from mmengine.config import Config
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.cli.report import write_files
 from pe_mm.installed import collect_versions
-from pe_mm.probing.results import read_rows
+from pe_mm.probing.results import ResultRow, read_rows
 
 from .claims import claims_table, join_seeds, stages_table
 from .steps import (
     CONFIGS,
+    ENCODERS,
     IMAGE,
     ROOT,
     SCENES,
@@ -51,12 +53,15 @@ def write_results(options: ChainOptions) -> str:
 
     Returns:
         The tables, as they are in ``claims.md``.
+
+    Raises:
+        ValueError: The folder of results lacks rows of this chain's sweeps.
     """
+    rows = join_seeds(read_rows(options.rows) if options.rows.is_file() else [])
+    _check_complete(rows, options)
     seeds = _add_stages(options)
     # Of a seed that has not ended, rows may be there already.
-    rows = [
-        row for row in join_seeds(read_rows(options.rows)) if str(row.seed) in seeds
-    ]
+    rows = [row for row in rows if str(row.seed) in seeds]
     write_files(rows, options.results)
     stages = {
         title: [metrics[title] for metrics in seeds.values()]
@@ -76,6 +81,19 @@ def write_results(options: ChainOptions) -> str:
             facts=training_facts(stage, options.seeds[0]),
         )
     return text
+
+
+def _check_complete(rows: Iterable[ResultRow], options: ChainOptions) -> None:
+    """Refuse results that an earlier chain has left in another folder."""
+    found = {(row.encoder, row.seed) for row in rows}
+    for seed in options.seeds:
+        for stage, encoder in ENCODERS.items():
+            if (encoder, seed) not in found:
+                raise ValueError(
+                    f'{options.rows} has no rows of {encoder}, seed {seed}, which was '
+                    'measured before; give the --results of then, or delete '
+                    f'{options.folder(seed, stage) / "sweep"} and start again'
+                )
 
 
 def _add_stages(options: ChainOptions) -> dict[str, dict[str, dict[str, float]]]:

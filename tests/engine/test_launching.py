@@ -143,6 +143,10 @@ def test_build_runner__flexible_runner_and_a_hook_of_the_config__builds_and_keep
             'timm.optim.Lamb needs each weight as a whole.*use AdamW, or leave',
         ),
         (
+            {'optim_wrapper': {'clip_grad': {'max_norm': 1.0}}},
+            'which differs between them; set optim_wrapper.clip_grad=None',
+        ),
+        (
             {'model': {'type': 'pe_mm.ImageTextModel'}},
             'ImageTextModel has one number as a parameter, logit_scale',
         ),

@@ -42,6 +42,16 @@ def test_write_results__seeds_of_another_chain__are_in_the_tables_too(finished):
     assert both == write_results(finished)
 
 
+def test_write_results__rows_in_another_folder__says_which_are_missing(
+    finished, tmp_path
+):
+    elsewhere = replace(finished, results=tmp_path / 'other')
+
+    with pytest.raises(ValueError, match='has no rows of PE-Core, seed 0, which was'):
+        write_results(elsewhere)
+    assert not elsewhere.results.exists()
+
+
 def test_zero_shot_metrics__several_runs_of_a_test__the_last_counts(finished):
     folder = finished.folder(0, IMAGE) / 'zero_shot_classes' / '20260102_000000'
     folder.mkdir()
