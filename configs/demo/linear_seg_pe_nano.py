@@ -2,8 +2,8 @@
 
 Command: pe-mm train configs/demo/linear_seg_pe_nano.py, or on two processes as
 README.md says.
-Cost: 5 minutes on 2 CPU cores.
-Result: mIoU TBD (200 scenes, seed 0).
+Cost: 6 minutes on 2 CPU cores.
+Result: mIoU 55.7, mAcc 67.5, aAcc 87.6 (200 scenes, seed 0).
 """
 
 _base_ = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-HELP = 'make scenes, train models on them, show their predictions (15 minutes)'
+HELP = 'make scenes, train models on them, show their predictions (16 minutes)'
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 TASKS = ('detection', 'segmentation', 'depth')
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=TASKS,
         default=list(TASKS),
-        help='what to train, 3 to 5 minutes each (default: all)',
+        help='what to train, 3 to 6 minutes each (default: all)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
