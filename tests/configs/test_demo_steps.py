@@ -13,8 +13,11 @@ from pe_mm.data.demo_scenes import make_demo_data
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
 CONFIGS = sorted(DEMO.glob('*.py'))
-# The demo that others start from, and the checkpoint that it leaves.
-SOURCES = {'mask_rcnn_pe_nano_windowed': 'epoch_3.pth'}
+# The demos that others start from, and the checkpoints that they leave.
+SOURCES = {
+    'mask_rcnn_pe_nano_windowed': 'epoch_3.pth',
+    'linear_seg_pe_nano': 'epoch_12.pth',
+}
 # First evaluator -> a metric of it, and its largest value.
 METRICS = {
     'CocoMetric': ('coco/bbox_mAP', 1),
