@@ -4,8 +4,8 @@ Train that one first: convolutions are slow to teach an encoder classes.
 Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
 says.
 Cost: 4 minutes on 2 CPU cores.
-Result: mIoU TBD (200 scenes, seed 0); straight from the nano PE-Spatial, at the linear
-head's rates, 16.9.
+Result: mIoU 46.4, mAcc 57.1, aAcc 86.4 (200 scenes, seed 0); straight from the nano
+PE-Spatial, at the linear head's rates, 16.9.
 """
 
 _base_ = [
