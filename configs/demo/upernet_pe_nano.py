@@ -4,7 +4,7 @@ Train that one first: convolutions are slow to teach an encoder classes.
 Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
 says.
 Cost: 4 minutes on 2 CPU cores.
-Result: mIoU 46.4, mAcc 57.1, aAcc 86.4 (200 scenes, seed 0); straight from the nano
+Result: mIoU 55.0, mAcc 66.0, aAcc 87.9 (200 scenes, seed 0); straight from the nano
 PE-Spatial, at the linear head's rates, 16.9.
 """
 
@@ -22,4 +22,5 @@ trained_encoder = dict(
 model = dict(backbone=dict(init_cfg=trained_encoder))
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-optim_wrapper = dict(optimizer=dict(lr=2e-3, fallback_lr_scale=0.8))
+# A rate at which the encoder keeps what it knows; 2e-3 for the head.
+optim_wrapper = dict(optimizer=dict(lr=5e-4, fallback_lr_scale=4.0))
