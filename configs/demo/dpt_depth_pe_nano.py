@@ -11,17 +11,8 @@ _base_ = [
     '../_base_/models/dpt_depth_pe_nano.py',
     '../_base_/datasets/demo_depth.py',
     '../_base_/schedules/muon_cosine.py',
-    '../_base_/nano_spatial.py',
     '../_base_/seg_runtime.py',
 ]
-model = dict(
-    backbone=dict(
-        variant=_base_.nano_variant,
-        init_cfg=_base_.nano_weights,
-        out_indices=(1, 3, 5, 7),
-    ),
-    neck=dict(in_channels=[160] * 4),
-)
 train_dataloader = dict(batch_size=2)
 max_epochs = 1
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

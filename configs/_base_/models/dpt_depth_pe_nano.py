@@ -1,11 +1,15 @@
-"""A DPT depth head on a very small Perception Encoder, for two CPU cores."""
+"""A DPT depth head on the nano PE-Spatial, for two CPU cores."""
 
-_base_ = './linear_depth_pe_nano.py'
+_base_ = ['./linear_depth_pe_nano.py', '../nano_spatial.py']
 
-width = 128
+width = 160
 levels = [32, 64, 64, 64]
 model = dict(
-    backbone=dict(out_indices=(2, 3, 4, 5)),
+    backbone=dict(
+        variant=_base_.nano_variant,
+        init_cfg=_base_.nano_weights,
+        out_indices=(1, 3, 5, 7),
+    ),
     neck=dict(type='pe_mm.DPTReassemble', in_channels=[width] * 4, out_channels=levels),
     decode_head=dict(
         _delete_=True,
