@@ -29,6 +29,8 @@ from .weights import export_weights
 
 CLAIMS = 'claims.md'
 STAGES = 'stages.json'
+# Rows of the table of stages, and the training after which they are measured.
+MEASURED_AFTER = {'images': IMAGE, 'clips': VIDEO}
 # Metrics of the zero-shot tests: title -> name in the log.
 METRICS = {
     'top-1 of 12 shapes': 'zero_shot/top1',
@@ -65,7 +67,7 @@ def write_results(options: ChainOptions) -> str:
     write_files(rows, options.results)
     stages = {
         title: [metrics[title] for metrics in seeds.values()]
-        for title in ('images', 'clips')
+        for title in MEASURED_AFTER
     }
     text = (
         f'Seeds {", ".join(seeds)}; mean ± standard deviation over them.\n\n'
@@ -106,8 +108,8 @@ def _add_stages(options: ChainOptions) -> dict[str, dict[str, dict[str, float]]]
     seeds = json.loads(path.read_text()) if path.is_file() else {}
     for seed in options.seeds:
         seeds[str(seed)] = {
-            'images': zero_shot_metrics(options, seed, IMAGE),
-            'clips': zero_shot_metrics(options, seed, VIDEO),
+            title: zero_shot_metrics(options, seed, stage)
+            for title, stage in MEASURED_AFTER.items()
         }
     seeds = {seed: seeds[seed] for seed in sorted(seeds, key=int)}
     with atomic_file(path) as temporary:

@@ -9,6 +9,7 @@ from pathlib import Path
 import mmengine
 import pytest
 import torch
+from torchrun import train_on_two_processes
 
 from pe_mm.cli.main import main
 
@@ -201,13 +202,8 @@ def test_train__resumed_without_the_official_file__goes_on(
 @pytest.mark.slow
 def test_train__torchrun_on_two_cpu_processes__equals_one_process(toy_config, tmp_path):
     """The mean of two half batches' gradients is the whole batch's gradient."""
-    subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-        + ['--nproc-per-node', '2', '-m', 'pe_mm', 'train', str(toy_config)]
-        + ['--work-dir', str(tmp_path / 'two')]
-        + ['--cfg-options', 'train_dataloader.batch_size=2'],
-        env={**subprocess_environment(), 'CUDA_VISIBLE_DEVICES': ''},
-        check=True,
+    train_on_two_processes(
+        toy_config, tmp_path / 'two', 'train_dataloader.batch_size=2'
     )
     train(toy_config, tmp_path / 'one')
 
