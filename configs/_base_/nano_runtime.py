@@ -1,4 +1,4 @@
-"""What every nano training shares: epochs of scenes, bfloat16 in the encoder, no flips.
+"""What every nano training shares: epochs of scenes, Muon, one cosine.
 
 Muon instead of LAMB: from scratch and for minutes, it learns several times as much from
 as many images.

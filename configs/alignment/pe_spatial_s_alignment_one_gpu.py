@@ -1,32 +1,17 @@
 """PE-Core S aligned on one GPU with COCO's images: the recipe of G, scaled down.
 
 Command: pe-mm train configs/alignment/pe_spatial_s_alignment_one_gpu.py
-Teachers: its own layer 10 of 12, as deep as 41 of 50 (`pe-mm sweep` measures which is
-best), and SAM 2.1-L. 10K updates of 512 images of 512 px. Ours: Meta's S is distilled.
-Cost: 1,024 prompts of SAM per image; mask_teacher.checkpoint takes smaller ones
-('facebook/sam2.1-hiera-tiny'). Not run here.
+Teachers: its own layer 10 of 12 and SAM 2.1-L, as for B. Ours: Meta's S is distilled.
+Cost: as B. Not run here.
 """
 
-_base_ = [
-    '../_base_/models/spatial_aligner.py',
-    '../_base_/datasets/coco_images_512.py',
-    '../_base_/schedules/pe_spatial_one_gpu.py',
-    '../_base_/alignment_runtime.py',
-]
+_base_ = './pe_spatial_b_alignment_one_gpu.py'
 
 model = dict(
     backbone=dict(
         # Of PE-Core-S16-384, and LayerScale.
-        variant=dict(
-            _delete_=True,
-            depth=12,
-            width=384,
-            heads=6,
-            patch_size=16,
-            image_size=384,
-            layer_scale=0.1,
-        ),
+        variant=dict(width=384, heads=6, image_size=384),
         init_cfg=dict(checkpoint='hf://facebook/PE-Core-S16-384/PE-Core-S16-384.pt'),
     ),
-    teacher=dict(variant='PE-Core-S16-384', out_indices=9),
+    teacher=dict(variant='PE-Core-S16-384'),
 )

@@ -1,34 +1,11 @@
 """PE-Core T on image-text pairs, 131,072 a step: 512 processes x 256. Not run here.
 
-Meta's recipe for T is not published (its model is distilled): these are B's numbers,
-its resolutions and their shares of the steps (10 : 8 : 4 : 2) our choice.
+Meta's recipe for T is not published (its model is distilled): as S, whose resolutions
+and shares of the steps are our choice.
 
     pe-mm train configs/contrastive/pe_core_t_image_text.py
 """
 
-_base_ = [
-    '../_base_/models/pe_core_two_towers_small.py',
-    '../_base_/pipelines/image_text_384.py',
-    '../_base_/datasets/image_text.py',
-    '../_base_/schedules/pe_core_image_text.py',
-    '../_base_/contrastive_runtime.py',
-]
+_base_ = './pe_core_s_image_text.py'
 
-model = dict(
-    image_encoder=dict(variant='PE-Core-T16-384', with_mask_token=True),
-    mask_regularization=dict(batch_fraction=8192 / 131_072, ratio=0.4),
-)
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-default_hooks = dict(
-    resolution=dict(
-        type='pe_mm.ProgressiveResolutionHook',
-        stages=[
-            dict(begin=0, size=112),
-            dict(begin=184_583, size=160),
-            dict(begin=332_250, size=224),
-            dict(begin=406_083, size=384),
-        ],
-    )
-)
+model = dict(image_encoder=dict(variant='PE-Core-T16-384'))

@@ -1,8 +1,8 @@
-"""Mask R-CNN as Meta's on the nano PE-Spatial: windows, ViTDet's pyramid.
+"""Mask R-CNN as Meta's on the student of the nano PE-Spatial: windows, a pyramid.
 
 Command: make demo (data, training, test, pictures), or step by step as README.md says.
-Cost: 5 minutes on 2 CPU cores.
-Result: box AP 0.494, AP50 0.697; mask AP 0.446, AP50 0.690 (200 scenes, seed 0).
+Cost: 4 minutes on 2 CPU cores.
+Result: box AP 0.517, AP50 0.718; mask AP 0.468, AP50 0.709 (200 scenes, seed 0).
 """
 
 _base_ = [
@@ -18,7 +18,7 @@ model = dict(
         init_cfg=_base_.nano_weights,
         global_blocks=(3, 7),
     ),
-    neck=dict(in_channels=160),
+    neck=dict(in_channels=96),
 )
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

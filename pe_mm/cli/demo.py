@@ -1,7 +1,7 @@
 """Train models on rendered scenes and show what they learned.
 
 Makes the scenes, trains a Mask R-CNN, a linear segmentation head and a DPT depth head,
-each on the nano encoder of configs/nano, on the CPU, tests on held-out scenes, and
+each on a nano encoder of configs/nano, on the CPU, tests on held-out scenes, and
 draws loss curves and one picture with the labels and predictions of all. A demo that
 was interrupted, at any moment, continues when it is started again.
 """
@@ -9,6 +9,7 @@ was interrupted, at any moment, continues when it is started again.
 import argparse
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-HELP = 'make scenes, train models on them, show their predictions (16 minutes)'
+HELP = 'make scenes, train models on them, show their predictions (12 minutes)'
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 TASKS = ('detection', 'segmentation', 'depth')
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=TASKS,
         default=list(TASKS),
-        help='what to train, 3 to 6 minutes each (default: all)',
+        help='what to train, 2 to 4 minutes each (default: all)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     for cfg in configs.values():
         check_stack(cfg)
     if args.redo and (args.work_dir / STATE).is_file():
-        shutil.rmtree(args.work_dir)
+        drop_folder(args.work_dir)
     recipe = {
         'configs': {task: cfg.pretty_text for task, cfg in configs.items()},
         'processes': args.processes,
@@ -102,6 +103,13 @@ def run(args: argparse.Namespace) -> int:
     demo_run.print_summary(state, configs)
     print(f'  this run took {time.monotonic() - started:.0f} s')
     return 0
+
+
+def drop_folder(folder: Path) -> None:
+    """Delete a folder; one that is killed at it leaves no half of it in its place."""
+    doomed = Path(tempfile.mkdtemp(prefix=f'.{folder.name}.', dir=folder.parent))
+    folder.replace(doomed)
+    shutil.rmtree(doomed)
 
 
 def demo_config(task: str, args: argparse.Namespace) -> 'Config':

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path('work_dirs/nano'),
         metavar='DIR',
-        help='where the results go (default: %(default)s)',
+        help='where trainings, logs and weights go (default: %(default)s)',
     )
     parser.add_argument(
         '--results',

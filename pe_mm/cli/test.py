@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Test and print one line per metric."""
     from pe_mm import compat
     from pe_mm.engine import build_runner, load_config
+    from pe_mm.engine.resuming import strict_loading
 
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         raise ValueError(f'--out must end with .pkl, got {args.out}')
@@ -44,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
     if args.show_dir:
         draw_predictions(cfg, Path(args.show_dir))
     runner = build_runner(cfg, 'test')
-    load_weights(runner, args.checkpoint)
+    if isinstance(runner.model, dict):  # FlexibleRunner builds it in test().
+        runner.strategy.prepare(runner.model)
+        runner.model = runner.strategy.model
+    # Every parameter of the model; mmengine alone would only log what differs.
+    with strict_loading(args.checkpoint):
+        runner.load_checkpoint(args.checkpoint, strict=True)
     if args.out:
         dump_predictions(runner, args.out)
     metrics = runner.test()
@@ -54,26 +60,6 @@ def run(args: argparse.Namespace) -> int:
     del runner
     compat.end_distributed()
     return 0
-
-
-def load_weights(runner: 'Runner', checkpoint: str) -> None:
-    """Load every parameter of the model; mmengine alone would only log what differs.
-
-    Raises:
-        pe_mm.checkpoints.CheckpointError: The file is missing, torn or unsafe, or of
-            another model.
-    """
-    from pe_mm.checkpoints import CheckpointError
-    from pe_mm.engine import read_checkpoint_file
-
-    if '://' not in checkpoint:
-        read_checkpoint_file(checkpoint)
-    try:
-        runner.load_checkpoint(checkpoint, strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f'checkpoint {checkpoint} is not of the model in the config: {error}'
-        ) from error
 
 
 def dump_predictions(runner: 'Runner', path: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from .annotations import CATEGORIES
 from .captions import object_captions
 from .panoptic import PANOPTIC_CATEGORIES, read_segment_ids, segment_records
+from .squares import square_around
 from .storage import (
     SPLITS,
     clip_name,
@@ -76,19 +77,13 @@ def _object_lines(root: Path, path: Path, facts: dict[str, Any], size: int) -> b
         texts = object_captions(
             thing['category'], thing['pattern'], thing['description']
         )
-        box = _square_around(record['bbox'], size)
+        x, y, width, height = record['bbox']
+        left, top, right, bottom = square_around(
+            (x, y, x + width, y + height), margin=MARGIN, size=(size, size)
+        )
+        box = [left, top, right - left, bottom - top]
         lines += encode_json({'image': name, 'box': box, 'captions': texts})
     return lines
-
-
-def _square_around(bbox: list[int], size: int) -> list[int]:
-    """Widen a box to a square with a margin, and cut it at the picture's border."""
-    x, y, width, height = bbox
-    half = (0.5 + MARGIN) * max(width, height)
-    middles = (x + width / 2, y + height / 2)
-    first = [max(0, round(middle - half)) for middle in middles]
-    last = [min(size, round(middle + half)) for middle in middles]
-    return [*first, *(b - a for a, b in zip(first, last, strict=True))]
 
 
 def _write_split(root: Path, split: str, count: int, size: int) -> None:

@@ -1,5 +1,6 @@
 """The steps of `pe-mm demo`; the state file remembers which of them are done."""
 
+import json
 import os
 import socket
 import time
@@ -7,17 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
-from torch.multiprocessing import spawn
+from torch.multiprocessing import ProcessExitedException, spawn
 
 from pe_mm.checkpoints import CheckpointError
+from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.data import make_demo_data
 from pe_mm.data.progress import TenthPrinter
+from pe_mm.data.storage import encode_png, write_bytes
 from pe_mm.installed import collect_versions
 from pe_mm.prediction.drawing import Picture
 
@@ -25,13 +27,7 @@ from .demo_state import DemoState
 from .demo_tasks import TASKS, DemoTask
 from .launching import build_runner
 from .resuming import find_resumable_checkpoint, read_training_checkpoint
-from .run_report import (
-    append_result,
-    draw_loss_curve,
-    file_sha256,
-    read_scalars,
-    tile_scenes,
-)
+from .run_report import draw_loss_curve, file_sha256, read_scalars, tile_scenes
 
 CONFIG = 'demo_config.py'
 RESULTS = 'results.jsonl'
@@ -56,6 +52,9 @@ def train(state: DemoState, task: str, cfg: Config, processes: int) -> None:
 
     Two processes of one thread each are about twice as fast on two cores as one process
     of two threads: most of a detector's losses is sequential.
+
+    Raises:
+        ChildProcessError: A process failed; it has said why.
     """
     if task in state.seconds:
         return
@@ -75,7 +74,13 @@ def train(state: DemoState, task: str, cfg: Config, processes: int) -> None:
         port = probe.getsockname()[1]
     arguments = ['train', str(work_dir / CONFIG), '--resume']
     arguments += ['--work-dir', str(work_dir)]
-    spawn(_train_process, args=(processes, port, arguments), nprocs=processes)
+    try:
+        spawn(_train_process, args=(processes, port, arguments), nprocs=processes)
+    except ProcessExitedException as error:
+        raise ChildProcessError(
+            f'the training of {task} failed, as said above (log in {work_dir}); mend '
+            'it and start the demo again, it goes on there'
+        ) from error
     state.seconds[task] = time.monotonic() - start
     state.save()
 
@@ -126,11 +131,12 @@ def report(state: DemoState, configs: Mapping[str, Config]) -> None:
         f'{name}: {what}' for what in ('labels', 'predictions') for name in configs
     ]
     picture = tile_scenes(list(zip(*panels, strict=True)), titles=titles, columns=2)
-    cv2.imwrite(str(state.work_dir / PREDICTIONS), picture)
+    write_bytes(state.work_dir / PREDICTIONS, encode_png(picture))
+    # Whole, because a report that was killed is made again.
+    with atomic_file(state.work_dir / RESULTS) as temporary:
+        temporary.write_text(''.join(json.dumps(row) + '\n' for row in rows))
     state.metrics = metrics
     state.seconds['tests'] = time.monotonic() - start
-    for row in rows:
-        append_result(state.work_dir / RESULTS, row)
     state.save()
 
 

@@ -37,7 +37,9 @@ class DemoState:
         """
         path = work_dir / STATE
         if not path.is_file():
-            if work_dir.is_dir() and any(work_dir.iterdir()):
+            # A state that was killed before it was whole is no one's work.
+            others = (p for p in work_dir.glob('*') if not p.match(f'.{STATE}.*'))
+            if any(others):
                 raise ValueError(
                     f'{work_dir} is not empty and holds no demo; choose another folder '
                     'with --work-dir'

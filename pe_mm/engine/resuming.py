@@ -3,6 +3,8 @@
 import pickle
 import sys
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,31 @@ def read_checkpoint_file(path: str | Path) -> dict[str, Any]:
         reason = str(error).split('\n')[0]
         raise CheckpointError(
             f'checkpoint {path} is incomplete or damaged: {reason}'
+        ) from error
+
+
+@contextmanager
+def strict_loading(checkpoint: str) -> Iterator[Mapping[str, Any] | None]:
+    """Check a file of weights, and name it if they are not the model's.
+
+    Args:
+        checkpoint: A file, or a URL that mmengine can load.
+
+    Yields:
+        What the file holds, None for a URL.
+
+    Raises:
+        CheckpointError: As in ``read_checkpoint_file``; the file holds no state dict;
+            or what is done with it raises this or, as torch does, RuntimeError.
+    """
+    content = None if '://' in checkpoint else read_checkpoint_file(checkpoint)
+    if content is not None and not isinstance(content, Mapping):
+        raise CheckpointError(f'checkpoint {checkpoint} holds no state dict')
+    try:
+        yield content
+    except (CheckpointError, RuntimeError) as error:
+        raise CheckpointError(
+            f'checkpoint {checkpoint} is not of the model in the config: {error}'
         ) from error
 
 

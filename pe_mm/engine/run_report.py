@@ -1,10 +1,9 @@
-"""What a finished run shows: its loss curve, pictures of predictions, a results row."""
+"""What a finished run shows: its loss curve, pictures of predictions."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -92,12 +91,6 @@ def _titled(title: str, picture: Picture) -> Picture:
     )
     cv2.putText(framed, title, (8, 17), _TEXT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return framed
-
-
-def append_result(path: str | Path, row: Mapping[str, Any]) -> None:
-    """Add a row to a jsonl file of results."""
-    with Path(path).open('a') as file:
-        file.write(json.dumps(row) + '\n')
 
 
 def file_sha256(path: str | Path) -> str:

@@ -1,5 +1,6 @@
 """Commands run one after the other, each once: a killed chain goes on where it was."""
 
+import fcntl
 import json
 import shlex
 import subprocess
@@ -12,7 +13,7 @@ from pe_mm.checkpoints.writing import atomic_file
 
 DONE = 'done.json'
 LOG = 'log.txt'
-_TAIL = 15  # Lines of a failed command's log that the error repeats.
+_TAIL = 15  # Lines of a failed command's log that are repeated.
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,27 @@ class Step:
         command: Returns the words; called when the step starts, because they may name
             what an earlier step has made. The command must be one that continues its
             own work when it is started again.
+        once: Whether it is over for good when it has ended well; else it is started
+            every time, and finds out itself what is missing.
     """
 
     title: str
     folder: Path
     command: Callable[[], Sequence[str]]
+    once: bool = True
 
     @property
     def is_done(self) -> bool:
-        """Whether the command has ended well."""
-        return (self.folder / DONE).is_file()
+        """Whether the command has ended well and is not to be started again."""
+        return self.once and (self.folder / DONE).is_file()
 
 
 def run_steps(steps: Sequence[Step], say: Callable[[str], None] = print) -> None:
     """Run what is not done yet.
 
     Raises:
-        RuntimeError: A command failed; the message has the end of its log.
+        ChildProcessError: A command failed; the end of its log was said.
+        ValueError: A command still runs, from a chain that was killed.
     """
     for number, step in enumerate(steps, start=1):
         place = f'[{number}/{len(steps)}] {step.title}'
@@ -55,14 +60,23 @@ def run_steps(steps: Sequence[Step], say: Callable[[str], None] = print) -> None
         say(f'{place}: started, log in {log}')
         start = time.monotonic()
         with log.open('a') as file:
+            try:
+                # The command holds the log open too: its lock outlives a killed chain.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(
+                    f'{step.title} is still running, from a chain that was killed; '
+                    f'wait for it or end it (log in {log}), and start the chain again'
+                ) from error
             file.write(f'$ {shlex.join(words)}\n')
             file.flush()
             code = subprocess.run(words, stdout=file, stderr=file, check=False)
         if code.returncode:
             tail = '\n'.join(log.read_text(errors='replace').splitlines()[-_TAIL:])
-            raise RuntimeError(
+            say(f'The end of {log}:\n{tail}')
+            raise ChildProcessError(
                 f'{step.title} failed (exit code {code.returncode}); mend it and start '
-                f'the chain again, it goes on here. The end of {log}:\n{tail}'
+                'the chain again, it goes on here'
             )
         seconds = time.monotonic() - start
         with atomic_file(step.folder / DONE) as temporary:

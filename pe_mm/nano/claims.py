@@ -6,7 +6,9 @@ from dataclasses import replace
 from statistics import fmean, stdev
 
 from pe_mm.probing.curves import Curve, gather_curves
+from pe_mm.probing.recommend import choose
 from pe_mm.probing.results import ResultRow
+from pe_mm.probing.wording import value_text
 
 _LABEL = re.compile(r'(?P<family>.+), seed (?P<seed>\d+)')
 
@@ -49,22 +51,20 @@ def claims_table(rows: Iterable[ResultRow]) -> str:
     head = ('encoder', 'task', 'best layer', 'at best', 'at last', 'best beats last by')
     lines = [_line(head), _line(['---'] * len(head))]
     for curve in gather_curves(rows):
-        best, last = _best(curve), max(curve.layers)
-        gain, half = curve.gain(best, last)
-        interval = '' if half is None else f' ± {curve.text(half)}'
-        lines.append(
-            _line(
-                (
-                    curve.encoder,
-                    f'{curve.task}, {curve.metric}',
-                    f'{best} of {curve.num_layers - 1}',
-                    _value(curve, best),
-                    _value(curve, last),
-                    f'{curve.text(gain)}{interval}',
-                )
-            )
-        )
+        cells = _claim_cells(curve) if curve.layers else ['no finite number'] * 4
+        lines.append(_line((curve.encoder, f'{curve.task}, {curve.metric}', *cells)))
     return '\n'.join(lines)
+
+
+def _claim_cells(curve: Curve) -> tuple[str, ...]:
+    choice = choose(curve)
+    best = (f'{choice.best} of {curve.num_layers - 1}', value_text(curve, choice.best))
+    if choice.last is None or choice.drop is None:
+        return *best, 'not measured', '–'
+    drop = curve.text(choice.drop)
+    if choice.drop_margin is not None and choice.best != choice.last:
+        drop += f' ± {curve.text(choice.drop_margin)}'
+    return *best, value_text(curve, choice.last), drop
 
 
 def stages_table(metrics: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
@@ -79,17 +79,6 @@ def stages_table(metrics: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         cells = [_spread([values[name] for values in seeds]) for name in names]
         lines.append(_line([stage, *cells]))
     return '\n'.join(lines)
-
-
-def _best(curve: Curve) -> int:
-    choose = max if curve.higher_is_better else min
-    return choose(curve.layers, key=curve.mean)
-
-
-def _value(curve: Curve, layer: int) -> str:
-    spread = curve.spread(layer)
-    text = curve.text(curve.mean(layer))
-    return text if spread is None else f'{text} ± {curve.text(spread)}'
 
 
 def _spread(values: Sequence[float]) -> str:

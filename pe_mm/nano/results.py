@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.cli.report import write_files
+from pe_mm.engine.run_report import file_sha256
 from pe_mm.installed import collect_versions
 from pe_mm.probing.results import ResultRow, read_rows
 
@@ -29,6 +30,7 @@ from .weights import export_weights
 
 CLAIMS = 'claims.md'
 STAGES = 'stages.json'
+WEIGHTS_KEY = 'weights'
 # Rows of the table of stages, and the training after which they are measured.
 MEASURED_AFTER = {'images': IMAGE, 'clips': VIDEO}
 # Metrics of the zero-shot tests: title -> name in the log.
@@ -57,22 +59,24 @@ def write_results(options: ChainOptions) -> str:
         The tables, as they are in ``claims.md``.
 
     Raises:
-        ValueError: The folder of results lacks rows of this chain's sweeps.
+        ValueError: The folder of results lacks rows of this chain's sweeps, or has rows
+            that cannot be compared. Nothing is written then.
     """
-    rows = join_seeds(read_rows(options.rows) if options.rows.is_file() else [])
+    seeds = _measured_seeds(options)
+    found = read_rows(options.rows) if options.rows.is_file() else []
+    # A seed that has not ended, or was trained again, has rows of other weights.
+    ended = {digest for seed in seeds.values() for digest in seed[WEIGHTS_KEY].values()}
+    rows = join_seeds(row for row in found if row.weights in ended)
     _check_complete(rows, options)
-    seeds = _add_stages(options)
-    # Of a seed that has not ended, rows may be there already.
-    rows = [row for row in rows if str(row.seed) in seeds]
-    write_files(rows, options.results)
     stages = {
-        title: [metrics[title] for metrics in seeds.values()]
-        for title in MEASURED_AFTER
+        title: [seed[title] for seed in seeds.values()] for title in MEASURED_AFTER
     }
-    text = (
-        f'Seeds {", ".join(seeds)}; mean ± standard deviation over them.\n\n'
-        f'{claims_table(rows)}\n\n{stages_table(stages)}\n'
-    )
+    # Refuses rows that do not belong in one table, before anything is written.
+    tables = f'{claims_table(rows)}\n\n{stages_table(stages)}\n'
+    text = f'Seeds {", ".join(seeds)}; mean ± standard deviation over them.\n\n{tables}'
+    with atomic_file(options.results / STAGES) as temporary:
+        temporary.write_text(json.dumps(seeds, indent=2) + '\n')
+    write_files(rows, options.results)
     with atomic_file(options.results / CLAIMS) as temporary:
         temporary.write_text(text)
     for stage, (name, prefix) in WEIGHTS.items():
@@ -88,33 +92,48 @@ def write_results(options: ChainOptions) -> str:
 def _check_complete(rows: Iterable[ResultRow], options: ChainOptions) -> None:
     """Refuse results that an earlier chain has left in another folder."""
     found = {(row.encoder, row.seed) for row in rows}
-    for seed in options.seeds:
-        for stage, encoder in ENCODERS.items():
-            if (encoder, seed) not in found:
-                raise ValueError(
-                    f'{options.rows} has no rows of {encoder}, seed {seed}, which was '
-                    'measured before; give the --results of then, or delete '
-                    f'{options.folder(seed, stage) / "sweep"} and start again'
-                )
+    missing = [
+        (seed, stage)
+        for seed in options.seeds
+        for stage, encoder in ENCODERS.items()
+        if (encoder, seed) not in found
+    ]
+    if missing:
+        encoders = '; '.join(
+            f'{ENCODERS[stage]}, seed {seed}' for seed, stage in missing
+        )
+        sweeps = ' '.join(
+            str(options.folder(seed, stage) / 'sweep') for seed, stage in missing
+        )
+        raise ValueError(
+            f'{options.rows} has no rows of weights that were measured before: '
+            f'{encoders}; give the --results of then, or delete these folders and '
+            f'start again: {sweeps}'
+        )
 
 
-def _add_stages(options: ChainOptions) -> dict[str, dict[str, dict[str, float]]]:
-    """Add this chain's zero-shot scores to those in the folder of results.
+def _measured_seeds(options: ChainOptions) -> dict[str, dict[str, dict[str, Any]]]:
+    """Join this chain's zero-shot scores with those in the folder of results.
 
     Returns:
-        Seed -> stage -> title of a metric -> value, in the order of the seeds.
+        Seed -> stage -> title of a metric -> value, in the order of the seeds, and
+        under ``WEIGHTS_KEY`` the SHA-256 of what each training ended with.
     """
     path = options.results / STAGES
     seeds = json.loads(path.read_text()) if path.is_file() else {}
     for seed in options.seeds:
-        seeds[str(seed)] = {
-            title: zero_shot_metrics(options, seed, stage)
-            for title, stage in MEASURED_AFTER.items()
+        digests = {
+            stage: file_sha256(trained(options.folder(seed, stage)))
+            for stage in ENCODERS
         }
-    seeds = {seed: seeds[seed] for seed in sorted(seeds, key=int)}
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(seeds, indent=2) + '\n')
-    return seeds
+        seeds[str(seed)] = {
+            WEIGHTS_KEY: digests,
+            **{
+                title: zero_shot_metrics(options, seed, stage)
+                for title, stage in MEASURED_AFTER.items()
+            },
+        }
+    return {seed: seeds[seed] for seed in sorted(seeds, key=int)}
 
 
 def training_facts(stage: str, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The steps of the nano chain: data, trainings, sweeps, weights, for every seed."""
+"""The nano chain's steps: data, then trainings, tests and sweeps for every seed."""
 
 import sys
 from collections.abc import Sequence
@@ -89,8 +89,8 @@ def label(stage: str, seed: int) -> str:
 def build_steps(options: ChainOptions) -> list[Step]:
     """List the steps of a chain, in order."""
     steps = [
-        _scenes('scenes to train on', options.data, options.work_dir, SCENES),
-        _scenes('scenes to measure on', options.sweep_data, options.work_dir, {}),
+        _scenes('to train on', options.data, options.work_dir, SCENES),
+        _scenes('to measure on', options.sweep_data, options.work_dir, {}),
     ]
     for seed in options.seeds:
         steps += _seed_steps(options, seed)
@@ -168,10 +168,15 @@ def _pe_mm(*words: str) -> list[str]:
     return [sys.executable, '-m', 'pe_mm', *words]
 
 
-def _scenes(title: str, root: Path, work_dir: Path, counts: dict[str, int]) -> Step:
+def _scenes(purpose: str, root: Path, work_dir: Path, counts: dict[str, int]) -> Step:
     words = [f'--{name}={count}' for name, count in counts.items()]
-    folder = work_dir / 'data' / root.name
-    return Step(title, folder, lambda: _pe_mm('demo-data', str(root), *words))
+    return Step(
+        f'scenes {purpose}',
+        work_dir / 'data' / purpose.replace(' ', '_'),
+        lambda: _pe_mm('demo-data', str(root), *words),
+        # Its data are in a folder that is not the chain's; what is there is kept.
+        once=False,
+    )
 
 
 def _sweep(options: ChainOptions, seed: int, stage: str) -> Step:

@@ -1,6 +1,5 @@
 """Building a config's model with the weights of a checkpoint, ready to predict."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,10 +9,10 @@ from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.mmengine_loading import check_covers_backbone
-from pe_mm.engine import check_stack, read_checkpoint_file
+from pe_mm.engine import check_stack
 from pe_mm.engine.launching import unknown_names_are_user_errors
+from pe_mm.engine.resuming import strict_loading
 
 from .image_pipeline import ImagePipeline
 
@@ -73,20 +72,12 @@ def load_model(
     """
     if cfg.get('model') is None:
         raise ValueError(f'{cfg.filename} has no model')
-    local = '://' not in checkpoint
-    content = read_checkpoint_file(checkpoint) if local else {}
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f'checkpoint {checkpoint} holds no state dict')
     with unknown_names_are_user_errors():
         model: BaseModel = MODELS.build(cfg.model)
-    try:
-        if local:
+    with strict_loading(checkpoint) as content:
+        if content is not None:
             check_covers_backbone(content, model.state_dict())
         loaded = load_checkpoint(
             model, checkpoint, map_location='cpu', strict=True, logger='silent'
         )
-    except (CheckpointError, RuntimeError) as error:
-        raise CheckpointError(
-            f'checkpoint {checkpoint} is not of the model in the config: {error}'
-        ) from error
     return revert_sync_batchnorm(model).to(device).eval(), loaded.get('meta') or {}

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from pe_mm.data.squares import square_around
 from pe_mm.prediction.images import SUFFIXES
 
 from .config_images import ConfigImages, spread, to_square
@@ -105,13 +106,11 @@ class LargestObjects:
         instances = scene.truth.gt_instances
         boxes = instances.bboxes.tensor
         largest = int(((boxes[:, 2:] - boxes[:, :2]).prod(1)).argmax())
-        left, top, right, bottom = boxes[largest].tolist()
-        half = (0.5 + _MARGIN) * max(right - left, bottom - top)
-        x, y = (left + right) / 2, (top + bottom) / 2
         height, width = scene.image.shape[-2:]
-        rows = slice(max(0, round(y - half)), min(height, round(y + half)))
-        columns = slice(max(0, round(x - half)), min(width, round(x + half)))
-        crop = to_square(scene.image[:, rows, columns], self.side)
+        left, top, right, bottom = square_around(
+            boxes[largest].tolist(), margin=_MARGIN, size=(width, height)
+        )
+        crop = to_square(scene.image[:, top:bottom, left:right], self.side)
         return Sample(index, crop, int(instances.labels[largest]))
 
     def path(self, index: int) -> str:

@@ -1,7 +1,7 @@
 """One HTML file that shows a sweep: advice, curves, tables, protocols, origins."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -200,7 +200,7 @@ def _origins(rows: Iterable[ResultRow]) -> list[Element]:
                     name,
                     str(row.num_layers),
                     '; '.join(dict.fromkeys(variants[name])),
-                    element('td', row.weights or 'random weights', class_='hash'),
+                    element('td', _weights(row), class_='hash'),
                 )
                 for name, row in encoders.items()
             ],
@@ -213,6 +213,13 @@ def _origins(rows: Iterable[ResultRow]) -> list[Element]:
             label='Versions',
         ),
     ]
+
+
+def _weights(row: ResultRow) -> str:
+    if row.weights is not None:
+        return row.weights
+    is_random = isinstance(row.variant, Mapping) and 'weights' in row.variant
+    return 'random weights' if is_random else 'those of a training per seed'
 
 
 def _text(value: Any) -> str:

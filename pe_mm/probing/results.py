@@ -36,7 +36,8 @@ class ResultRow:
         encoder: What figures and tables call the encoder. Other weights of the same
             variant need another label.
         variant: What was built: a name, or the settings of a custom one.
-        weights: SHA-256 of the weights' file, None for random ones.
+        weights: SHA-256 of the weights' file; None for random ones, of which the
+            variant tells, and for those of a training per seed.
         config: Name or path of the config of the task's data.
         seed: What the probe's initialisation and the order of its data came from; None
             where nothing is random, as in zero-shot tracking.

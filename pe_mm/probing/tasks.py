@@ -42,7 +42,7 @@ _EXAMPLES = {
     'tracking': 'a folder of DAVIS-2017',
 }
 _RATES = {'detection': 1e-3, 'segmentation': 1e-3, 'depth': 1e-3, 'linear': 1e-3}
-# For few steps: what 300 of them do not reach with the rates above.
+# For few steps: what 200 of them do not reach with the rates above.
 _DEMO_RATES = {'detection': 3e-3, 'segmentation': 1e-2, 'depth': 3e-3, 'linear': 1e-2}
 
 

@@ -95,6 +95,25 @@ def test_test__checkpoint_of_another_model__names_the_parameter(
     assert message in error
 
 
+def test_test__checkpoint_holds_a_list__is_one_message(toy_config, tmp_path, capsys):
+    path = tmp_path / 'list.pth'
+    torch.save([torch.ones(1)], path)
+
+    assert main(['test', str(toy_config), str(path)]) == 2
+    assert f'checkpoint {path} holds no state dict' in capsys.readouterr().err
+
+
+def test_test__flexible_runner__tests_the_weights_of_the_file(
+    toy_config, checkpoint, capsys
+):
+    options = ('runner_type=FlexibleRunner', 'strategy.type=SingleDeviceStrategy')
+    words = ['test', str(toy_config), str(checkpoint), '--cfg-options', *options]
+
+    assert main(words) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert float(last.removeprefix('error: ')) == pytest.approx(2.0, abs=1e-5)
+
+
 def test_draw_predictions__mmdet__draws_into_the_folder(tmp_path):
     cfg = mmengine.Config({'default_scope': 'mmdet'})
 

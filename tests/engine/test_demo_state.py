@@ -42,6 +42,12 @@ def test_demo_state__foreign_folder__is_left_alone(tmp_path):
         DemoState.open(tmp_path, RECIPE)
 
 
+def test_demo_state__killed_at_its_first_save__begins_anew(tmp_path):
+    (tmp_path / f'.{STATE}.x7.partial').write_text('{')
+
+    assert DemoState.open(tmp_path, RECIPE) == DemoState(tmp_path, RECIPE)
+
+
 def test_demo_state__file__is_plain_json(tmp_path):
     DemoState(tmp_path, RECIPE, seconds={'data': 2.0}, resumed=['depth']).save()
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pe_mm.engine.run_report import (
-    append_result,
     draw_loss_curve,
     file_sha256,
     read_scalars,
@@ -69,14 +68,6 @@ def test_tile_scenes__odd_number__labels_over_predictions_and_white_rest():
         for column in (0, 1)
     ]
     assert middles == [0, 90, 90, 0]
-
-
-def test_append_result__twice__keeps_both_rows(tmp_path):
-    append_result(tmp_path / 'results.jsonl', {'seed': 0})
-    append_result(tmp_path / 'results.jsonl', {'seed': 1})
-
-    lines = (tmp_path / 'results.jsonl').read_text().splitlines()
-    assert [json.loads(line)['seed'] for line in lines] == [0, 1]
 
 
 def test_file_sha256__file__is_its_digest(tmp_path):

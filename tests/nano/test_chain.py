@@ -1,7 +1,10 @@
 """A chain of commands: each runs once, and a failure tells why and where to go on."""
 
+import fcntl
 import json
+import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -38,15 +41,45 @@ def test_run_steps__a_command_fails__the_end_of_its_log_and_later_steps_wait(tmp
         writing(tmp_path, 'b', code=3),
         writing(tmp_path, 'c'),
     ]
-    with pytest.raises(
-        RuntimeError, match=r'b failed \(exit code 3\).*\n.*\nthis is b'
-    ):
-        run_steps(steps, lambda _: None)
+    said = []
+    with pytest.raises(ChildProcessError, match=r'b failed \(exit code 3\); mend it'):
+        run_steps(steps, said.append)
 
+    assert said[-1].endswith('\nthis is b')
     assert (tmp_path / 'count').read_text() == 'ab'
     steps[1] = writing(tmp_path, 'b')
     run_steps(steps, lambda _: None)
     assert (tmp_path / 'count').read_text() == 'abbc'
+
+
+def test_run_steps__not_once__is_started_every_time(tmp_path):
+    step = replace(writing(tmp_path, 'a'), once=False)
+
+    run_steps([step], lambda _: None)
+    run_steps([step], lambda _: None)
+
+    assert (tmp_path / 'count').read_text() == 'aa'
+
+
+def test_run_steps__command_of_a_killed_chain_still_runs__is_not_started_twice(
+    tmp_path,
+):
+    step = writing(tmp_path, 'a')
+    step.folder.mkdir()
+    log = step.folder / LOG
+    with log.open('a') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        orphan = subprocess.Popen(
+            [sys.executable, '-c', 'import time; time.sleep(60)'], stdout=file
+        )
+
+    with pytest.raises(ValueError, match='a is still running, from a chain that was'):
+        run_steps([step], lambda _: None)
+
+    orphan.kill()
+    orphan.wait()
+    run_steps([step], lambda _: None)
+    assert (tmp_path / 'count').read_text() == 'a'
 
 
 def test_run_steps__command_that_needs_an_earlier_product__is_asked_late(tmp_path):

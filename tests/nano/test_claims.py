@@ -63,6 +63,26 @@ def test_claims_table__one_seed__has_no_spread():
     )
 
 
+def test_claims_table__best_layer_is_the_last__does_not_differ_from_itself():
+    rows = chain_rows('core', [[10.0, 11.0], [20.0, 22.0]])
+
+    assert claims_table(join_seeds(rows)).splitlines()[2] == (
+        '| core | segmentation, mIoU | 1 of 1 | 21.00 ± 1.41 | 21.00 ± 1.41 | 0.00 |'
+    )
+
+
+def test_claims_table__last_probe_diverged__no_other_layer_takes_its_place():
+    rows = chain_rows('core', [[10.0], [20.0], [float('nan')]])
+    rows += chain_rows('lost', [[float('nan')], [float('nan')]])
+
+    lines = claims_table(join_seeds(rows)).splitlines()
+
+    assert lines[2] == (
+        '| core | segmentation, mIoU | 1 of 2 | 20.00 | not measured | – |'
+    )
+    assert lines[3] == f'| lost | segmentation, mIoU |{" no finite number |" * 4}'
+
+
 def test_stages_table__two_seeds__mean_and_deviation():
     stages = {
         'images': [{'top-1': 50.0, 'R@1': 8.0}, {'top-1': 54.0, 'R@1': 8.0}],

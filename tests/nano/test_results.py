@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 from mmengine.config import Config
+from nano_chains import TINY, save_checkpoint, train_and_sweep
 
 from pe_mm import PerceptionEncoder
 from pe_mm.checkpoints import load_encoder_weights
 from pe_mm.nano.results import WEIGHTS, training_facts, write_results, zero_shot_metrics
-from pe_mm.nano.steps import CONFIGS, IMAGE, STUDENT
-
-TINY = dict(depth=2, width=32, heads=2, patch_size=8, image_size=32)
+from pe_mm.nano.steps import CONFIGS, ENCODERS, IMAGE, STUDENT
+from pe_mm.probing.results import append_rows, read_rows
 
 
 def test_write_results__finished_chain__tables_curves_and_weights(
@@ -47,9 +47,52 @@ def test_write_results__rows_in_another_folder__says_which_are_missing(
 ):
     elsewhere = replace(finished, results=tmp_path / 'other')
 
-    with pytest.raises(ValueError, match='has no rows of PE-Core, seed 0, which was'):
+    with pytest.raises(
+        ValueError, match=r'measured before: PE-Core, seed 0; .*, seed 2; give the'
+    ):
         write_results(elsewhere)
     assert not elsewhere.results.exists()
+
+
+def test_write_results__seed_trained_again__its_newest_weights_count(finished):
+    write_results(finished)
+    old = json.loads((finished.results / 'stages.json').read_text())
+    count = len(read_rows(finished.rows))
+
+    train_and_sweep(finished, 2)
+    text = write_results(finished)
+
+    new = json.loads((finished.results / 'stages.json').read_text())
+    assert text.startswith('Seeds 0, 2; mean')
+    assert len(read_rows(finished.rows)) > count
+    assert new['0'] == old['0']
+    assert new['2']['weights'].keys() == ENCODERS.keys()
+    assert not set(new['2']['weights'].values()) & set(old['2']['weights'].values())
+
+
+def test_write_results__rows_of_an_older_training__are_not_taken_for_it(finished):
+    write_results(finished)
+    before = {path: path.read_bytes() for path in finished.results.iterdir()}
+    save_checkpoint(finished.folder(2, STUDENT), 'backbone.')
+
+    with pytest.raises(ValueError, match='before: student of both, seed 2; give the'):
+        write_results(finished)
+    assert before == {path: path.read_bytes() for path in finished.results.iterdir()}
+
+
+def test_write_results__rows_of_two_protocols__are_refused_before_writing(finished):
+    write_results(replace(finished, seeds=(0,)))
+    rows = [
+        replace(row, protocol={'iterations': 7}) if row.seed == 2 else row
+        for row in read_rows(finished.rows)
+    ]
+    finished.rows.unlink()
+    append_rows(finished.rows, rows)
+    before = {path: path.read_bytes() for path in finished.results.iterdir()}
+
+    with pytest.raises(ValueError, match='iterations'):
+        write_results(finished)
+    assert before == {path: path.read_bytes() for path in finished.results.iterdir()}
 
 
 def test_zero_shot_metrics__several_runs_of_a_test__the_last_counts(finished):

@@ -121,6 +121,11 @@ def test_write_report__protocol_and_origin__are_told_for_every_encoder(read):
         replace(r, encoder='DINOv3', weights=None, variant={'depth': 12}, seed=None)
         for r in rows[::2]
     ]
+    rows += [
+        replace(r, encoder='drawn', variant={'weights': 'random, seed-0'})
+        for r in rows
+        if r.encoder == 'DINOv3'
+    ]
     rows[0] = replace(rows[0], versions={'torch': '2.12.1'})
 
     texts = read(rows).texts
@@ -128,7 +133,8 @@ def test_write_report__protocol_and_origin__are_told_for_every_encoder(read):
     for expected in (
         *('config', 'configs/probing/ade20k.py', 'iterations', '40000', '0.001'),
         *('0, 7', 'none needed', '512 × 512', '32 × 32'),
-        *('ab' * 32, 'random weights', 'PE-Spatial-B16-512', '{"depth": 12}'),
+        *('ab' * 32, 'PE-Spatial-B16-512', '{"depth": 12}'),
+        *('those of a training per seed', 'random weights'),
         *('torch', '2.12.1, 2.13.0'),
     ):
         assert expected in texts

@@ -1,8 +1,8 @@
-"""A DPT depth head on the nano PE-Spatial, for two CPU cores."""
+"""A DPT depth head on the nano PE-Spatial's student, for two CPU cores."""
 
 _base_ = ['./linear_depth_pe_nano.py', '../nano_spatial.py']
 
-width = 160
+width = 96
 levels = [32, 64, 64, 64]
 model = dict(
     backbone=dict(

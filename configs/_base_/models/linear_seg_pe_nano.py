@@ -1,4 +1,4 @@
-"""A linear classifier on layers of the nano PE-Spatial, for two CPU cores.
+"""A linear classifier on layers of the nano PE-Spatial's student, for two CPU cores.
 
 Crops of 128 px are 8 x 8 tokens, in training as in every window of the test, and as in
 the encoder's own training. Two layers have a classifier of their own besides, for
@@ -7,7 +7,7 @@ training only: lower layers learn faster when they are told the classes too.
 
 _base_ = '../nano_spatial.py'
 
-width = 160
+width = 96
 crop_size = (128, 128)
 norm_cfg = dict(type='BN')
 model = dict(

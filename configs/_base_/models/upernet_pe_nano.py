@@ -1,8 +1,8 @@
-"""UPerNet on four layers of the nano PE-Spatial, for two CPU cores."""
+"""UPerNet on four layers of the nano PE-Spatial's student, for two CPU cores."""
 
 _base_ = './linear_seg_pe_nano.py'
 
-width = 160
+width = 96
 channels = 64
 norm_cfg = dict(type='BN')
 model = dict(
