@@ -90,7 +90,8 @@ class DepthMetric(MMSegDepthMetric):
             if predicted != measured:
                 raise ValueError(
                     f'predicted depth is {predicted}, measured depth {measured}; in '
-                    'the test pipeline LoadDepthAnnotation must come after Resize'
+                    'the test pipeline LoadDepthAnnotation must come after Resize, and '
+                    'nothing may crop: crop_type measures a part of the image'
                 )
             if self.crop_type == 'nyu_crop' and measured != _NYU_SIZE:
                 raise ValueError(

@@ -13,6 +13,9 @@ class FixedCrop(BaseTransform):
     NYUv2's images have a white frame, which ``rows=(45, 472), columns=(43, 608)`` cuts
     off. KITTI's laser sees nothing above the last 352 rows: ``rows=(-352, None)``.
 
+    For training: in a test pipeline mmseg would stretch what is predicted for the rest
+    over the whole image. ``pe_mm.DepthMetric(crop_type=...)`` measures a part instead.
+
     Args:
         rows: First row, and the row after the last one; as in Python's slices, negative
             ones count from the end, and None means the image's own.

@@ -18,9 +18,10 @@ SYNC_BN: dict[str, Any] = {'type': 'SyncBN'}
 class LinearSegmentationHead(BaseDecodeHead):
     """Classify each token from its own channels: norm, dropout, 1x1 convolution.
 
-    The head of linear probes, as DINOv3 has it (arXiv 2508.10104, appendix D.1) and,
-    without dropout, DINOv2: batch norm over the channels of one map, or of several maps
-    one after the other; the classifier starts at N(0, 0.01).
+    The head of linear probes, as in DINOv3 (arXiv 2508.10104, appendix D.1), whose code
+    drops channels before the norm, and, without dropout, DINOv2: batch norm over the
+    channels of one map, or of several maps one after the other; the classifier starts
+    at N(0, 0.01).
 
     The Perception Encoder paper's probe has a linear layer before the convolution
     (arXiv 2504.13181, appendix B.3.3): ``projection_channels``, whose number the

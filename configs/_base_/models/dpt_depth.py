@@ -1,7 +1,8 @@
 """A DPT depth head on one layer of a frozen PE-Spatial G, 1 mm to 10 m.
 
-The widths are DPT's for encoders of width 768, times 1536 / 768: levels of an eighth,
-a quarter, half and all of the encoder's width, a decoder of a quarter of it.
+The levels are DPT's for encoders of width 768, times 1536 / 768: an eighth, a quarter,
+half and all of the encoder's width. The decoder has a quarter of it, as DPT's 256
+channels are of 1024.
 """
 
 _base_ = './linear_depth.py'
