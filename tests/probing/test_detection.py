@@ -1,5 +1,8 @@
 """The detection probe: boxes, AP of perfect and bad boxes, and that it can learn."""
 
+import copy
+import math
+
 import pytest
 import torch
 from mmdet.structures.bbox import bbox_overlaps
@@ -84,6 +87,47 @@ def test_metric__nothing_found__is_zero(task):
     metric = task.build_metric()
     metric.add(None, torch.zeros(0), [task.val[0]])
     assert metric.compute() == 0
+
+
+def test_metric__boxes_of_some_quality__is_mmdets_without_rounding(task):
+    torch.manual_seed(3)
+    samples = [task.val[n] for n in range(3)]
+
+    def predict(probe, features):
+        found = []
+        for sample in samples:
+            boxes = 2 * sample.truth.gt_instances.bboxes.tensor
+            shifted = boxes + 6 * torch.randn_like(boxes)
+            labels, scores = sample.truth.gt_instances.labels, torch.rand(len(boxes))
+            found.append(InstanceData(bboxes=shifted, labels=labels, scores=scores))
+        return found
+
+    task.predict = predict
+    metric = task.build_metric()
+    metric.add(None, torch.zeros(0), samples)
+    value = metric.compute()
+
+    theirs = task.coco_metric()
+    theirs.results = metric._metric.results
+    theirs.img_ids = [predicted['img_id'] for _, predicted in theirs.results]
+    rounded = 100 * theirs.compute_metrics(theirs.results)['bbox_mAP']
+    assert 5 < value < 95
+    assert value == pytest.approx(rounded, abs=0.05 + 1e-9)
+    assert value != rounded
+
+
+def test_metric__no_object_in_the_images__is_not_a_number(task):
+    metric = task.build_metric()
+    task.predict = lambda probe, features: [
+        InstanceData(
+            bboxes=torch.ones(1, 4), labels=torch.zeros(1).long(), scores=torch.ones(1)
+        )
+    ]
+    metric.add(None, torch.zeros(0), [task.val[0]])
+    api = copy.copy(task._empty_metric._coco_api)
+    api.imgToAnns = {}
+    metric._metric._coco_api = api
+    assert math.isnan(metric.compute())
 
 
 def test_probe__tokens_that_know_where_they_are__learns_the_boxes_of_a_picture(task):
