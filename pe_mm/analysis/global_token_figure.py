@@ -46,7 +46,12 @@ def draw_global_tokens(
         pictures: (H, W, 3) RGB, the images.
     """
     found, pictures = all_found[:_MAX_IMAGES], pictures[:_MAX_IMAGES]
-    whole = [p for p, inside in enumerate(all_found[0].windowed) if not inside]
+    # Whether a layer is windowed depends on the size of the image, too.
+    whole = [
+        position
+        for position in range(len(all_found[0].layers))
+        if not any(image.windowed[position] for image in all_found)
+    ]
     shown = _layers_to_show(all_found, whole)
     cell = WIDTH / (len(shown) + 3.2)
     heights = [cell * f.norm.shape[1] / f.norm.shape[2] + 0.1 for f in found]
@@ -123,10 +128,10 @@ def _draw_places(
 
 def _layers_to_show(found: Sequence[GlobalTokens], whole: Sequence[int]) -> list[int]:
     """Return positions of layers: from the one before global tokens appear, or all."""
-    first = first_layer(found[0].layers, [image.by_attention for image in found])
-    start = 0
-    if first is not None:
-        start = max(0, whole.index(found[0].layers.index(first)) - 1)
+    layers = [found[0].layers[position] for position in whole]
+    masks = [image.by_attention[list(whole)] for image in found]
+    first = first_layer(layers, masks) if whole else None
+    start = 0 if first is None else max(0, layers.index(first) - 1)
     tail = whole[start:]
     if len(tail) <= _MAX_LAYERS:
         tail = whole[-_MAX_LAYERS:]

@@ -27,7 +27,7 @@ HELP = 'show what the tokens of an encoder attend to, per layer and head'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm attention`."""
-    encoder_images.add_arguments(parser)
+    encoder_images.add_arguments(parser, timm=False)
     add_layers(parser)
     parser.add_argument(
         '--tokens',
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from pe_mm.analysis.attention_maps import measure_attention
 
     tokens = [parse_token(text) for text in args.tokens or ()]
-    loaded, pictures = encoder_images.load(args, args.layers)
+    loaded, pictures = encoder_images.load(args, args.layers, timm=False)
     results = encoder_images.Results(args)
     measured = []
     for picture in pictures:

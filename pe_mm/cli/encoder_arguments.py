@@ -3,6 +3,7 @@
 import argparse
 
 ENCODER_HELP = 'config file, variant such as PE-Spatial-B16-512, or timm/NAME'
+PE_HELP = 'config file, or variant such as PE-Spatial-B16-512'
 WEIGHTS_HELP = (
     "checkpoint of the config's model or of an encoder, hf:// address, or 'hub' for "
     'the official weights'
@@ -13,9 +14,11 @@ LAYERS_HELP = (
 )
 
 
-def add_encoder(parser: argparse.ArgumentParser) -> None:
-    """Declare the encoder and its weights."""
-    parser.add_argument('encoder', metavar='ENCODER', help=ENCODER_HELP)
+def add_encoder(parser: argparse.ArgumentParser, *, timm: bool = True) -> None:
+    """Declare the encoder, which may be one of timm's, and its weights."""
+    parser.add_argument(
+        'encoder', metavar='ENCODER', help=ENCODER_HELP if timm else PE_HELP
+    )
     parser.add_argument(
         '--weights',
         metavar='FILE',

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pe_mm.engine.encoder_loading import LoadedEncoder
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the encoder, its weights, the images and the results."""
-    add_encoder(parser)
+def add_arguments(parser: argparse.ArgumentParser, *, timm: bool = True) -> None:
+    """Declare the encoder, which may be one of timm's, the images and the results."""
+    add_encoder(parser, timm=timm)
     parser.add_argument(
         'images',
         type=Path,
@@ -45,9 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(
-    args: argparse.Namespace, layers: str
+    args: argparse.Namespace, layers: str, *, timm: bool = True
 ) -> tuple['LoadedEncoder', list['Picture']]:
     """Return the encoder, which gives the chosen layers, and the images.
+
+    Args:
+        args: What ``add_arguments`` declares.
+        layers: Which the encoder gives.
+        timm: Whether it may be one of timm's, whose attention cannot be read.
 
     Raises:
         OSError: An image or the folder of the results is missing or cannot be used.
@@ -57,11 +62,16 @@ def load(
 
     from pe_mm.analysis.images import read_pictures
     from pe_mm.checkpoints.writing import make_out_folder
-    from pe_mm.engine.encoder_loading import load_encoder
+    from pe_mm.engine.encoder_loading import TIMM, load_encoder
     from pe_mm.layers import parse_layers
     from pe_mm.prediction.images import find_images
     from pe_mm.prediction.loading import find_device
 
+    if not timm and args.encoder.startswith(TIMM):
+        raise ValueError(
+            f'attention is read from Perception Encoders only, got {args.encoder}; '
+            '`pe-mm pca` and `pe-mm match` take models of timm'
+        )
     paths = [f.path for source in args.images for f in find_images(source, args.out)]
     loaded = load_encoder(
         args.encoder,

@@ -25,7 +25,7 @@ HELP = 'tell at which layer of an encoder global tokens appear, and how many'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pe-mm global-tokens`."""
-    encoder_images.add_arguments(parser)
+    encoder_images.add_arguments(parser, timm=False)
     add_layers(parser)
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from pe_mm.analysis.global_token_figure import draw_global_tokens
     from pe_mm.analysis.global_tokens import find_global_tokens
 
-    loaded, pictures = encoder_images.load(args, args.layers)
+    loaded, pictures = encoder_images.load(args, args.layers, timm=False)
     results = encoder_images.Results(args)
     found = [
         find_global_tokens(loaded.encoder, encoder_images.to_tensor(loaded, picture))
@@ -67,7 +67,7 @@ def describe(found: 'Sequence[GlobalTokens]') -> list[str]:
                     f'layer {layer}: {sum(numbers)} global by {name} in {having} of '
                     f'{len(found)} images'
                 )
-        if name == 'attention' and all(found[0].windowed):
+        if name == 'attention' and all(all(image.windowed) for image in found):
             lines.append('by attention, nothing can be told: all layers are windowed')
             continue
         first = first_layer(layers, masks)

@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar='FIELD=VALUE',
         help='leave out rows of which a field differs, such as encoder="PE-Core L/14", '
-        'seed=0 or protocol.lr=0.001; a field that is given twice may be either',
+        'seed=0 or protocol.learning_rate=0.001; a field that is given twice may be '
+        'either',
     )
     parser.add_argument(
         '--pictures',
@@ -100,8 +101,8 @@ def select_rows(
 
     Args:
         rows: What was measured.
-        conditions: ``FIELD=VALUE`` each, ``protocol.lr=0.001`` for a value inside of a
-            field; several of one field are alternatives.
+        conditions: ``FIELD=VALUE`` each, ``protocol.learning_rate=0.001`` for a value
+            inside of a field; several of one field are alternatives.
 
     Raises:
         ValueError: A condition has no ``=`` or names no field, or no row meets all.

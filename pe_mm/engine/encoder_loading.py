@@ -1,9 +1,10 @@
 """One encoder for the tools that look into it: from a config, or from a name."""
 
 import difflib
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pe_mm.checkpoints import load_encoder_weights, read_checkpoint
 from pe_mm.checkpoints.layouts import unwrap
 from pe_mm.checkpoints.reading import fetch
 from pe_mm.layers import resolve_layers
-from pe_mm.variants import PE_MEAN, PE_STD, VARIANTS, resolve_variant
+from pe_mm.variants import PE_MEAN, PE_STD, VARIANTS, Variant, resolve_variant
 
 from .configuring import check_stack, load_config
 from .launching import unknown_names_are_user_errors
@@ -39,6 +40,15 @@ _PLAIN = {
     'with_mask_token': False,
     'drop_path_rate': 0.0,
 }
+# What changes features beside the weights, in the encoders that have it.
+_SETTINGS = (
+    'patch_size',
+    'window_size',
+    'rope_reference_size',
+    'position_embedding',
+    'apply_final_norm',
+    'model_name',
+)
 # Where models keep their encoder: detectors and segmentors, and ImageTextModel.
 _PLACES = ('backbone', 'image_encoder')
 
@@ -55,6 +65,8 @@ class LoadedEncoder:
         label: Short name for tables and plots: the variant's, or the config's stem.
         weights: The file or address of the weights; 'random' without.
         weights_hash: SHA-256 of the file's bytes; 'seed-N' for random weights.
+        global_blocks: Blocks of the whole encoder that are not windowed where others
+            are; those above the last layer count too, although they are not built.
     """
 
     encoder: PerceptionEncoder | TimmEncoder
@@ -64,6 +76,25 @@ class LoadedEncoder:
     label: str
     weights: str
     weights_hash: str
+    global_blocks: tuple[int, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what features depend on beside the weights, as plain data.
+
+        It is the same whichever layers are wanted.
+        """
+        encoder = self.encoder
+        variant = getattr(encoder, 'variant', None)
+        found: dict[str, Any] = asdict(variant) if isinstance(variant, Variant) else {}
+        found |= {n: getattr(encoder, n) for n in _SETTINGS if hasattr(encoder, n)}
+        if found.get('window_size') is not None:
+            found['global_blocks'] = self.global_blocks
+        if isinstance(variant, Variant) and encoder.patch_size != variant.patch_size:
+            found['patch_resampling'] = encoder.patch_resampling
+        if self.bgr or {*self.mean, *self.std} != {*PE_MEAN}:
+            found |= {'mean': self.mean, 'std': self.std, 'bgr': self.bgr}
+        plain: dict[str, Any] = json.loads(json.dumps(found))
+        return plain
 
     @property
     def trained_grid(self) -> int:
@@ -165,6 +196,7 @@ def load_encoder(
         label=recipe.label,
         weights=weights,
         weights_hash=digest,
+        global_blocks=_global_blocks(recipe.cfg),
     )
 
 
@@ -279,12 +311,16 @@ def _with_layers(
     """Ask an encoder for other layers, in which global blocks above have no place."""
     if layers is None:
         return cfg
-    depth = resolve_variant(cfg['variant']).depth
-    wanted = resolve_layers(layers, depth)
-    blocks = cfg.get('global_blocks') or ()
-    if blocks != ():
-        blocks = tuple(b for b in resolve_layers(blocks, depth) if b <= wanted[-1])
+    wanted = resolve_layers(layers, resolve_variant(cfg['variant']).depth)
+    blocks = tuple(block for block in _global_blocks(cfg) if block <= wanted[-1])
     return cfg | {'out_indices': wanted, 'global_blocks': blocks}
+
+
+def _global_blocks(cfg: Mapping[str, Any]) -> tuple[int, ...]:
+    blocks = cfg.get('global_blocks') or ()
+    if blocks == ():
+        return ()
+    return tuple(resolve_layers(blocks, resolve_variant(cfg['variant']).depth))
 
 
 def _official_weights(encoder: PerceptionEncoder) -> str:

@@ -45,12 +45,9 @@ class ConfigImages:
     def __init__(
         self, cfg: Mapping[str, Any], *, scope: str, side: int | None, limit: int | None
     ) -> None:
-        settings = dict(cfg['dataset'])
-        while 'dataset' in settings:
-            settings = dict(settings['dataset'])
-        settings['pipeline'] = _loading(settings['pipeline'], _PACKERS[scope])
+        settings = _plain(cfg['dataset'], _PACKERS[scope])
         self.side = side
-        self._settings = settings
+        self._parts = _parts(settings)
         in_scope = DefaultScope.overwrite_default_scope(scope)
         with in_scope, unknown_names_are_user_errors(), quiet():
             self.dataset = DATASETS.build(settings)
@@ -73,23 +70,24 @@ class ConfigImages:
 
     def identity(self) -> str:
         """Return a hash of the files' names and sizes, and of how they are read."""
-        settings = {k: v for k, v in self._settings.items() if k != 'data_root'}
-        return digest([repr(sorted(settings.items())), sizes(self._files, self._root)])
+        settings = [
+            repr(sorted((k, v) for k, v in part.items() if k != 'data_root'))
+            for part in self._parts
+        ]
+        return digest([*settings, sizes(self._files, _root(self._parts[0]))])
 
     def fingerprint(self) -> str:
         """Return a hash of the identity, the files' dates, and the square's side."""
         return digest([self.identity(), dates(self._files), self.side])
 
-    @property
-    def _root(self) -> str:
-        return str(self._settings.get('data_root') or '.')
-
     @cached_property
     def _files(self) -> list[str]:
         """All files that are read."""
-        found = []
-        if self._settings.get('ann_file'):
-            found.append(os.path.join(self._root, self._settings['ann_file']))
+        found = [
+            os.path.join(_root(part), part['ann_file'])
+            for part in self._parts
+            if part.get('ann_file')
+        ]
         for number in self._numbers:
             info = self.dataset.get_data_info(number)
             found += [info[key] for key in _PATHS if info.get(key)]
@@ -181,6 +179,28 @@ def spread(count: int, limit: int | None) -> list[int]:
     """Return the numbers of at most ``limit`` of ``count`` things, evenly spaced."""
     wanted = count if limit is None else min(limit, count)
     return [number * count // wanted for number in range(wanted)]
+
+
+def _plain(settings: Mapping[str, Any], packer: Mapping[str, Any]) -> dict[str, Any]:
+    """Unwrap a data set that others repeat or mix, and keep what loads of it."""
+    settings = dict(settings)
+    while 'dataset' in settings:
+        settings = dict(settings['dataset'])
+    if 'datasets' in settings:
+        parts = [_plain(part, packer) for part in settings['datasets']]
+        return settings | {'datasets': parts}
+    return settings | {'pipeline': _loading(settings['pipeline'], packer)}
+
+
+def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the data sets of one that joins several."""
+    if 'datasets' not in settings:
+        return [settings]
+    return [part for joined in settings['datasets'] for part in _parts(joined)]
+
+
+def _root(settings: Mapping[str, Any]) -> str:
+    return str(settings.get('data_root') or '.')
 
 
 def _loading(pipeline: list[Any], packer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,25 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pe_mm.backbones import TimmEncoder
 from pe_mm.engine.encoder_loading import LoadedEncoder
-from pe_mm.variants import PE_MEAN
 
-# What changes features beside the weights, in the encoders that have it.
-_SETTINGS = (
-    'patch_size',
-    'window_size',
-    'rope_reference_size',
-    'position_embedding',
-    'apply_final_norm',
-    'model_name',
-)
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
 
@@ -60,13 +49,7 @@ class FrozenEncoder:
             if isinstance(self.module, TimmEncoder)
             else self.module.variant.depth
         )
-        self.variant = _describe(self.module)
-        if loaded.bgr or {*loaded.mean, *loaded.std} != {*PE_MEAN}:
-            self.variant |= {
-                'mean': list(loaded.mean),
-                'std': list(loaded.std),
-                'bgr': loaded.bgr,
-            }
+        self.variant = loaded.facts()
         is_random = loaded.weights == 'random'
         self.weights = None if is_random else loaded.weights_hash
         if is_random:
@@ -138,20 +121,6 @@ class FrozenEncoder:
                 _add(below, name, state[name])
             found[layer] = below.hexdigest()
         return {layer: found[layer] for layer in self.layers}
-
-
-def _describe(module: nn.Module) -> dict[str, Any]:
-    variant = getattr(module, 'variant', None)
-    settings: dict[str, Any] = (
-        asdict(variant)
-        if is_dataclass(variant) and not isinstance(variant, type)
-        else {}
-    )
-    settings |= {
-        name: getattr(module, name) for name in _SETTINGS if hasattr(module, name)
-    }
-    described: dict[str, Any] = json.loads(json.dumps(settings))
-    return described
 
 
 def _block_of(name: str) -> int | None:

@@ -90,9 +90,7 @@ class FeatureStore:
         self.root = root
         self.count = count
         self.parts = dict(parts)
-        self.chunks = [
-            range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)
-        ]
+        self.chunks = in_chunks(count)
         self._arrays: dict[str, NDArray] = {}
         self._sums: dict[str, NDArray] = {}
         for name, part in self.parts.items():
@@ -104,19 +102,23 @@ class FeatureStore:
         new = [p for name, p in self.parts.items() if not self._facts(name).exists()]
         return self.count * sum(part.item_bytes for part in new)
 
-    def check_space(self) -> None:
+    def check_space(self, planned: int = 0) -> None:
         """Make sure that the disk has room.
+
+        Args:
+            planned: Bytes that others will take of it before, and keep.
 
         Raises:
             ValueError: It has not; says how much is needed and how much is there.
         """
-        free = free_bytes(self.root)
+        free = free_bytes(self.root) - planned
         if self.missing_bytes > free - _SPARE_BYTES:
             raise ValueError(
                 f'features of {self.count} images need {gib(self.missing_bytes)} in '
-                f'{self.root}, but the disk has {gib(free)} free (0.25 GiB stay '
-                'free); nothing was written. Take fewer layers or images, a smaller '
-                'resolution, another disk with --store DIR, or --features compute'
+                f'{self.root}, but the disk has {gib(free)} free for them (0.25 GiB '
+                'stay free); nothing was written. Take fewer layers or images, a '
+                'smaller resolution, another disk with --store DIR, or --features '
+                'compute'
             )
 
     def allocate(self, *, first: bool = True) -> None:
@@ -129,12 +131,19 @@ class FeatureStore:
             OSError: The disk is full; what was made is removed.
         """
         self.root.mkdir(parents=True, exist_ok=True)
+        made: list[Path] = []
         for name, part in self.parts.items():
             while not first and not self._facts(name).exists():
                 time.sleep(POLL_SECONDS)
             if not self._facts(name).exists():
-                self._reserve(self._data(name), self.count * part.item_bytes)
-                self._reserve(self._checks(name), 8 * len(self.chunks))
+                made += [self._data(name), self._checks(name), self._facts(name)]
+                try:
+                    self._reserve(self._data(name), self.count * part.item_bytes)
+                    self._reserve(self._checks(name), 8 * len(self.chunks))
+                except OSError:
+                    for path in made:
+                        path.unlink(missing_ok=True)
+                    raise
                 with atomic_file(self._facts(name)) as temporary:
                     temporary.write_text(json.dumps(self._describe(part)))
             self._arrays[name] = np.memmap(
@@ -153,6 +162,13 @@ class FeatureStore:
             for name, sums in self._sums.items():
                 if sums[number] and sums[number] != self._checksum(name, number):
                     sums[number] = 0
+
+    def holds(self, number: int) -> bool:
+        """Tell whether a chunk is whole, and agrees with its checksums."""
+        return all(
+            sums[number] and sums[number] == self._checksum(name, number)
+            for name, sums in self._sums.items()
+        )
 
     def missing(self, number: int) -> list[str]:
         """Name the parts that a chunk lacks."""
@@ -204,7 +220,6 @@ class FeatureStore:
                 # Where a mapped file finds the disk full, the process is killed.
                 os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            path.unlink()
             reason = os.strerror(error.errno or 0)
             raise OSError(f'cannot reserve {gib(size)} in {path}: {reason}') from error
 
@@ -216,6 +231,11 @@ class FeatureStore:
 
     def _facts(self, name: str) -> Path:
         return self.root / f'{name}.json'
+
+
+def in_chunks(count: int) -> list[range]:
+    """Cut image numbers into the batches that are stored and measured together."""
+    return [range(n, min(n + CHUNK, count)) for n in range(0, count, CHUNK)]
 
 
 def free_bytes(path: Path) -> int:

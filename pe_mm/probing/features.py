@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .encoder import FrozenEncoder
-from .feature_store import CHUNK, POLL_SECONDS, FeatureStore, Part
+from .feature_store import POLL_SECONDS, FeatureStore, Part
 from .probe_task import ProbeImages, ProbeTask, Progress, Sample
 
 Batch = tuple[dict[int, Tensor], dict[str, Tensor]]
@@ -131,8 +131,10 @@ def fill(
         store.write(number, {name: values[name] for name in missing})
         done += 1
         on_progress(done, len(mine))
-    while any(store.missing(number) for number in range(len(store.chunks))):
-        time.sleep(POLL_SECONDS)
+    # Another process may not have found out yet that a chunk of its own is broken.
+    for number in set(range(len(store.chunks))) - set(mine):
+        while not store.holds(number):
+            time.sleep(POLL_SECONDS)
 
 
 def load_batches(
@@ -158,8 +160,3 @@ def encode(task: ProbeTask, samples: Sequence[Sample]) -> dict[str, Tensor]:
     truths = [task.encode_truth(sample) for sample in samples]
     stacked = {name: torch.stack([t[name] for t in truths]) for name in truths[0]}
     return {**stacked, 'index': torch.tensor([sample.index for sample in samples])}
-
-
-def in_chunks(count: int) -> list[range]:
-    """Cut image numbers into the batches in which they are measured."""
-    return [range(n, min(n + CHUNK, count)) for n in range(0, count, CHUNK)]

@@ -58,6 +58,10 @@ class ProbeRun:
         keeper: Of the rows.
         pending: Layers by seed, none where only other processes lack rows.
         options: How it runs.
+        planned: Bytes that stores of earlier tasks will take of the disk, and keep.
+
+    Attributes:
+        kept_bytes: What the store will add to the disk and leave there.
 
     Raises:
         ValueError: The store is of something else, or does not fit the disk.
@@ -70,13 +74,17 @@ class ProbeRun:
         keeper: RowKeeper,
         pending: Mapping[int | None, Sequence[int]],
         options: SweepOptions,
+        *,
+        planned: int = 0,
     ) -> None:
         self._task = task
         self._encoder = encoder
         self._keeper = keeper
         self._pending = pending
         self._options = options
-        self._store = self._plan_store()
+        self._store = self._plan_store(planned)
+        kept = self._store is not None and (options.keep_store or self._is_shared)
+        self.kept_bytes = self._store.missing_bytes if self._store and kept else 0
 
     def run(self) -> None:
         """Train, measure, and write the rows, seed by seed."""
@@ -121,7 +129,7 @@ class ProbeRun:
     def _is_shared(self) -> bool:
         return self._options.share[1] > 1
 
-    def _plan_store(self) -> FeatureStore | None:
+    def _plan_store(self, planned: int) -> FeatureStore | None:
         """Return the store to use, checked; None to compute features in every batch."""
         options, task = self._options, self._task
         iterations = task.budget.iterations or 0
@@ -134,7 +142,7 @@ class ProbeRun:
         root = options.store / task.name
         parts = plan_store_parts(task, self._encoder)
         store = FeatureStore(root, len(task.train), parts)
-        needed, free = store.missing_bytes, free_bytes(root)
+        needed, free = store.missing_bytes, free_bytes(root) - planned
         if auto and needed > _AUTO_SHARE * free:
             options.say(
                 f'{task.name}: features are computed in every batch: stored they would '
@@ -143,7 +151,7 @@ class ProbeRun:
             return None
         if options.share[0] == 0:
             # The others would count what is being reserved as taken.
-            store.check_space()
+            store.check_space(planned)
         return store
 
     def _open_features(self) -> Features:

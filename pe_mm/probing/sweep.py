@@ -34,6 +34,7 @@ def sweep(
     rank, world = options.share
     mine = encoder.layers[rank::world]
     runs: list[ProbeRun | _ZeroShotRun] = []
+    planned = 0
     for task in tasks:
         wanted = seeds if task.is_random else [None]
         if not keeper.pending(task, encoder.layers, wanted):
@@ -41,7 +42,9 @@ def sweep(
             continue
         pending = keeper.pending(task, mine, wanted)
         if not isinstance(task, ZeroShotTask):
-            runs.append(ProbeRun(task, encoder, keeper, pending, options))
+            probes = ProbeRun(task, encoder, keeper, pending, options, planned=planned)
+            planned += probes.kept_bytes
+            runs.append(probes)
         elif pending:
             runs.append(_ZeroShotRun(task, encoder, keeper, pending[None], options))
     for run in runs:

@@ -75,7 +75,7 @@ class TaskOptions:
     def budget(self, task: str) -> Budget:
         """Return how long a task's probes are trained."""
         if task not in _RATES:
-            return Budget(None, self.batch_size)
+            return Budget(None)
         rates = _DEMO_RATES if self.is_demo else _RATES
         # Its convolutions take ten times as long as the other probes together.
         halved = self.is_demo and task == 'detection'
@@ -179,7 +179,7 @@ def _build_classification(name: str, options: TaskOptions) -> ProbeTask:
         train,
         val,
         num_classes=count,
-        config=path.name,
+        config=path.resolve().name,
         side=options.side,
         budget=options.budget(name),
     )
@@ -188,7 +188,7 @@ def _build_classification(name: str, options: TaskOptions) -> ProbeTask:
 
 def _build_tracking(name: str, options: TaskOptions) -> ZeroShotTask:
     path, _ = _source(name, options)
-    return TrackingTask(path, config=path.name, side=options.side)
+    return TrackingTask(path, config=path.resolve().name, side=options.side)
 
 
 _BUILDERS: dict[str, Callable[[str, TaskOptions], ProbeTask | ZeroShotTask]] = {

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from .encoder import FrozenEncoder
-from .features import Features, in_chunks, load_batches, stack_images
+from .feature_store import in_chunks
+from .features import Features, load_batches, stack_images
 from .probe_task import Budget, ProbeTask, Progress
 from .quiet import quiet
 

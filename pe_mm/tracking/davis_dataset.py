@@ -76,8 +76,9 @@ class Clip:
         mask = self.read_mask(0)
         if not mask.any():
             raise ValueError(
-                f'{self.masks[0]} has no object to track: all its ids are 0; number '
-                'the objects of the first frame from 1'
+                f'{self.masks[0]} has no object to track: all its ids are 0, or 255 '
+                'for what is not annotated; number the objects of the first frame '
+                'from 1'
             )
         return mask
 

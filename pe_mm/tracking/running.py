@@ -143,6 +143,7 @@ def describe_run(
     """Return what the masks depend on, as plain data."""
     return {
         'encoder': loaded.label,
+        'variant': loaded.facts(),
         'weights_hash': loaded.weights_hash,
         'layers': list(loaded.encoder.out_indices),
         'protocol': asdict(protocol),

@@ -150,6 +150,20 @@ def test_draw_global_tokens__windowed_layers__are_drawn_too(global_blocks, tmp_p
     assert titles(figure) == ['image', *expected, 'norm\nlayer 5']
 
 
+def test_draw_global_tokens__windowed_in_one_image_alone__leaves_that_layer_out():
+    encoder = seeded_encoder(0, window_size=6, global_blocks=(2, 3))
+    marked = mark_patches(encoder, 0, 3)
+    attend_to_marks(encoder, range(1, 6))
+    # One window exactly around the image is the whole image.
+    large, small = (find_global_tokens(encoder, seeded_image(0, n, n)) for n in (12, 6))
+    assert (large.windowed[1], small.windowed[1]) == (True, False)
+    assert marked.shape == (12, 12)
+
+    for found in ([large, small], [small, large]):
+        figure = draw_global_tokens(found, [PICTURE] * 2)
+        assert titles(figure)[1:3] == ['attention\nlayer 2', 'attention\nlayer 3']
+
+
 def test_draw_feature_colors__panels__are_the_colours():
     encoder, image = seeded_encoder(0), seeded_image(0)
     colors = color_features([encoder(image)])

@@ -14,6 +14,8 @@ import pytest
         ('global-tokens', (), {'sources': ['no.png']}, 'no.png does not exist'),
         ('global-tokens', (), {'sources': ['text.png']}, 'text.png cannot be read'),
         ('global-tokens', (), {'encoder': 'PE-Spatial-X'}, 'did you mean PE-Spatial'),
+        ('global-tokens', (), {'encoder': 'timm/x'}, 'Perception Encoders only, got'),
+        ('attention', (), {'encoder': 'timm/x'}, 'only, got timm/x; `pe-mm pca` and'),
         ('pca', ('--out', 'b.png'), {}, 'b.png is a file; give a folder'),
         ('pca', ('--out', '/proc/none'), {}, '/proc/none cannot be written to: '),
     ],

@@ -164,6 +164,29 @@ def test_load_encoder__no_checkpoint__has_the_same_seeded_weights_for_all_layers
     assert (cut.weights, cut.weights_hash) == ('random', 'seed-3')
 
 
+def test_facts__windows_and_layers__tell_all_global_blocks_whatever_is_built(tmp_path):
+    path = tmp_path / 'windowed.py'
+    variant = dict(
+        depth=4, width=32, heads=2, patch_size=8, image_size=32, class_token=False
+    )
+
+    def facts(layers, **options):
+        backbone = dict(type='pe_mm.PerceptionEncoder', variant=variant, **options)
+        images = dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
+        model = dict(backbone=backbone, data_preprocessor=images)
+        path.write_text(f"default_scope = 'mmseg'\nmodel = {model!r}\n")
+        return load_encoder(path, layers=layers).facts()
+
+    windowed = facts('all', window_size=2, global_blocks=(1, 3))
+    assert windowed['global_blocks'] == [1, 3]
+    assert windowed['window_size'] == 2
+    assert facts((0, 1), window_size=2, global_blocks=(1, 3)) == windowed
+    assert facts('all', window_size=2, global_blocks=(1, 2)) != windowed
+    plain = facts('all')
+    assert {'global_blocks', 'patch_resampling', 'mean'}.isdisjoint(plain)
+    assert facts('all', patch_size=16)['patch_resampling'] == 'pseudo_inverse'
+
+
 def test_load_encoder__timm__is_that_model_with_its_own_mean_and_std(tmp_path):
     name = 'vit_pwee_patch16_reg1_gap_256.sbb_in1k'
     loaded = load_encoder(f'timm/{name}', layers=(1,), seed=3)

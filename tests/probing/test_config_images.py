@@ -10,7 +10,7 @@ import torch
 from depth_data import write_nyu
 from mmengine.config import Config
 from seeded_models import CONFIGS
-from segmentation_data import write_ade20k
+from segmentation_data import write_ade20k, write_voc2012
 
 from pe_mm.probing.config_images import (
     ConfigImages,
@@ -54,6 +54,27 @@ def test_images__ade20k_and_nyu__come_without_augmentation(tmp_path):
     # The white frame is cut off for training, and measured without for testing.
     assert train[0].truth.gt_depth_map.data.shape == (1, 427, 565)
     assert val[0].truth.gt_depth_map.data.shape == (1, 480, 640)
+
+
+def test_images__voc_of_two_parts__are_those_of_both(tmp_path):
+    write_voc2012(tmp_path)
+    places = ('train_dataloader.dataset.datasets.0', 'val_dataloader.dataset')
+    options = [
+        f'{place}.data_root={tmp_path}'
+        for place in (*places, 'train_dataloader.dataset.datasets.1')
+    ]
+    cfg = load_data_config(DATASETS / 'voc2012_448.py', data_root=None, options=options)
+    train, val = load_splits(cfg, 'mmseg', 32, (None, None))
+    parts = cfg.train_dataloader.dataset.datasets
+    lists = [(tmp_path / part.ann_file).read_text().split() for part in parts]
+    assert len(train) == sum(map(len, lists)) > len(lists[0]) > 0
+    assert train[len(train) - 1].image.shape == (3, 32, 32)
+    before = train.identity(), val.identity()
+    mask = tmp_path / 'SegmentationClassAug' / f'{lists[1][0]}.png'
+    mask.write_bytes(mask.read_bytes() + b'more')
+    again = load_splits(cfg, 'mmseg', 32, (None, None))
+    assert again[0].identity() != before[0]
+    assert again[1].identity() == before[1]
 
 
 def test_limits__fewer_images__are_evenly_spaced(scenes):

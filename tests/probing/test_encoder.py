@@ -1,11 +1,12 @@
 """The frozen encoder of a sweep: rounded maps, and hashes of what they depend on."""
 
-from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
 from probing_sweeps import planted
 
+from pe_mm import PerceptionEncoder
 from pe_mm.engine.encoder_loading import load_encoder
 from pe_mm.probing.encoder import FrozenEncoder
 
@@ -45,21 +46,23 @@ def test_fingerprints__only_what_a_layer_depends_on__changes_them():
 
 
 def test_fingerprints__windows__are_another_encoder():
-    tiny = dict(depth=2, width=32, heads=4, patch_size=8, image_size=32)
-    from pe_mm import PerceptionEncoder
-
-    plain, windowed = (
-        PerceptionEncoder(tiny | dict(class_token=False), 'all', window_size=size)
-        for size in (None, 2)
+    tiny = dict(
+        depth=2, width=32, heads=4, patch_size=8, image_size=32, class_token=False
     )
-    windowed.load_state_dict(plain.state_dict())
-    base = planted().loaded
+    plain = PerceptionEncoder(tiny, 'all')
     hashes = []
-    for module in (plain, windowed):
-        loaded = deepcopy(base)
-        object.__setattr__(loaded, 'encoder', module)
-        hashes.append(FrozenEncoder(loaded).fingerprints()[0])
-    assert hashes[0] != hashes[1]
+    for window_size, global_blocks in ((None, ()), (2, ()), (2, (0,)), (2, (1,))):
+        module = PerceptionEncoder(
+            tiny, 'all', window_size=window_size, global_blocks=global_blocks
+        )
+        module.load_state_dict(plain.state_dict())
+        # As if the rows said nothing of windows: the features' hashes must.
+        encoder = FrozenEncoder(replace(planted().loaded, encoder=module))
+        encoder.variant = {}
+        hashes.append(encoder.fingerprints())
+    first, second = ([found[layer] for found in hashes] for layer in (0, 1))
+    assert first[0] == first[2] != first[1] == first[3]
+    assert len(set(second)) == 4
 
 
 def test_check_size__model_of_one_size__says_how_many_tokens():

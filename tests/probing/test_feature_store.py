@@ -82,14 +82,28 @@ def test_open__facts_that_are_torn__are_an_error(tmp_path):
         FeatureStore(tmp_path, COUNT, {'layer-00': part()})
 
 
-def test_allocate__disk_that_gets_full__leaves_nothing_of_the_part(
-    tmp_path, monkeypatch
-):
+@pytest.mark.parametrize('files', [0, 1, 2, 3])
+def test_allocate__disk_that_gets_full__leaves_nothing(tmp_path, monkeypatch, files):
+    reserved = []
+
     def fail(file, start, size):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        reserved.append(size)
+        if len(reserved) > files:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, 'posix_fallocate', fail)
-    store = FeatureStore(tmp_path, COUNT, {'layer-00': part()})
+    store = FeatureStore(tmp_path, COUNT, {'layer-00': part(), 'layer-01': part()})
     with pytest.raises(OSError, match='cannot reserve 0.00 GiB .*No space left'):
         store.allocate()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_space__others_take_most_of_it__is_an_error(tmp_path, monkeypatch):
+    store = FeatureStore(tmp_path, COUNT, {'layer-00': part()})
+    monkeypatch.setattr(
+        'pe_mm.probing.feature_store.free_bytes',
+        lambda path: store.missing_bytes + 2**28 + 5,
+    )
+    store.check_space(5)
+    with pytest.raises(ValueError, match='GiB free for them'):
+        store.check_space(6)

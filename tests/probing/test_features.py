@@ -6,12 +6,11 @@ import pytest
 import torch
 from probing_sweeps import colour_task, planted
 
-from pe_mm.probing.feature_store import CHUNK, FeatureStore
+from pe_mm.probing.feature_store import CHUNK, FeatureStore, in_chunks
 from pe_mm.probing.features import (
     ComputedFeatures,
     StoredFeatures,
     fill,
-    in_chunks,
     plan_store_parts,
 )
 
@@ -55,6 +54,25 @@ def test_fill__two_processes_at_once__share_the_chunks_and_wait(tmp_path):
         assert all(torch.equal(maps[layer], wanted[layer]) for layer in maps)
         assert truths.keys() == truth.keys() == {'class', 'index'}
         assert all(torch.equal(truths[name], truth[name]) for name in truth)
+
+
+def test_fill__chunk_of_another_process_is_broken__waits_until_it_is_mended(tmp_path):
+    task = colour_task(train=COUNT)
+    store = fill_share(tmp_path, planted(), task, (0, 1), [])
+    whole = store.read(range(COUNT))
+    store._arrays['layer-00'][CHUNK] ^= 1  # Of the second chunk, whose sums stay.
+
+    first = Thread(target=fill_share, args=(tmp_path, planted(), task, (0, 2), []))
+    first.start()
+    first.join(timeout=1.5)
+    assert first.is_alive()
+    second = planted()
+    fill_share(tmp_path, second, task, (1, 2), [])
+    first.join(timeout=60)
+
+    assert not first.is_alive()
+    assert second.module.images_seen == CHUNK
+    assert all(torch.equal(store.read(range(COUNT))[n], whole[n]) for n in whole)
 
 
 def test_fill__layer_that_is_new__leaves_the_others_as_they_are(tmp_path):

@@ -201,6 +201,21 @@ def test_sweep__store_that_does_not_fit__says_so_before_anything(tmp_path, monke
     sweep(planted(), [colour_task()], [0], options)
 
 
+def test_sweep__two_stores_that_are_kept__must_fit_together(tmp_path, monkeypatch):
+    # A store takes 31,040 bytes, and one that is not kept is gone before the next.
+    monkeypatch.setattr(
+        'pe_mm.probing.feature_store.free_bytes', lambda path: 2**28 + 2 * 31_040 - 1
+    )
+    other = colour_task(seed=4)
+    other.name = 'other'
+    tasks = [colour_task(), other]
+    kept = sweep_options(tmp_path / 'kept', features='store', keep_store=True)
+    with pytest.raises(ValueError, match='nothing was written'):
+        sweep(planted(), tasks, [0], kept)
+    assert not kept.store.exists()
+    sweep(planted(), tasks, [0], sweep_options(tmp_path / 'not', features='store'))
+
+
 def test_sweep__auto__computes_what_takes_more_than_half_of_the_disk(
     tmp_path, monkeypatch
 ):

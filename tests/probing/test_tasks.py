@@ -41,6 +41,22 @@ def test_build_tasks__demo__has_data_for_all(scenes):
     assert budgets['depth'].iterations == 7
 
 
+def test_build_tasks__another_batch_size__changes_nothing_for_neighbours(scenes):
+    options = {'side': 64, 'patch_size': 16, 'iterations': 7, 'data_root': scenes}
+    (first,), (second,) = (
+        build_tasks(['knn'], TaskOptions(**options, is_demo=True, batch_size=size))
+        for size in (8, 32)
+    )
+    assert first.budget == second.budget
+
+
+def test_build_tasks__folder_here__has_the_folders_name(scenes, monkeypatch):
+    monkeypatch.chdir(scenes / 'clips')
+    options = TaskOptions(side=64, patch_size=16, iterations=7, data={'tracking': '.'})
+    (task,) = build_tasks(['tracking'], options)
+    assert task.config == 'clips'
+
+
 def test_build_tasks__own_config__goes_before_the_demo_and_its_root(scenes):
     path = CONFIGS / '_base_' / 'datasets' / 'demo_semantic.py'
     options = TaskOptions(

@@ -1,8 +1,11 @@
 """Whole data sets: masks, scores, and going on after an end in the middle."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pe_mm import PerceptionEncoder
 from pe_mm.tracking.davis_dataset import DavisDataset, read_indexed
 from pe_mm.tracking.output import TrackFolder
 from pe_mm.tracking.protocols import make_protocol
@@ -20,6 +23,20 @@ PROTOCOL = make_protocol('dinov3', side=48, radius=3)
 def folder(tmp_path, colors_encoder, davis_root):
     facts = describe_run(colors_encoder, PROTOCOL, davis_root)
     return TrackFolder(tmp_path / 'out', facts)
+
+
+def test_describe_run__same_weights_in_other_windows__are_other_settings(
+    tmp_path, colors_encoder, davis_root, folder
+):
+    (folder.root / 'sequences').mkdir(exist_ok=True)
+    (folder.root / 'sequences' / 'moving.json').write_text('{}')
+    same = describe_run(colors_encoder, PROTOCOL, davis_root)
+    TrackFolder(folder.root, same)
+    windowed = PerceptionEncoder(colors_encoder.encoder.variant, 'all', window_size=2)
+
+    other = replace(colors_encoder, encoder=windowed)
+    with pytest.raises(ValueError, match='tracked with other settings: .*window_size'):
+        TrackFolder(folder.root, describe_run(other, PROTOCOL, davis_root))
 
 
 def ignore(done, total):
