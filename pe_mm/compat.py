@@ -83,7 +83,7 @@ def _load_torchvision_library() -> bool:
 def allow_mmengine_checkpoints() -> None:
     """Allow what mmengine's checkpoints hold beside tensors under safe loading.
 
-    Why: torch >= 2.6 loads with `weights_only=True` and refuses the `HistoryBuffer`
+    Why: torch loads with `weights_only=True` and refuses the `HistoryBuffer`
     objects and numpy numbers in mmengine's message hub, so a run could not be resumed
     from its own checkpoint. Only plain data types are allowed here. A `HistoryBuffer`
     also pickles its statistics methods through `getattr`, with which a hostile file
@@ -95,8 +95,6 @@ def allow_mmengine_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    if torch.torch_version.TorchVersion(torch.__version__) < '2.6':
-        return  # Loading is not restricted there, and names cannot be given.
     # The functions pickle under numpy's private module, whose name changed in 2.0.
     scalar: Any = np.float64(0).__reduce__()[0]
     rebuild_array: Any = np.empty(0).__reduce__()[0]

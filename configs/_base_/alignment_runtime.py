@@ -7,8 +7,9 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # Between two updates, which are 16 steps on one GPU: others cannot be resumed.
     checkpoint=dict(
-        type='pe_mm.SafeCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
+        type='pe_mm.SafeCheckpointHook', by_epoch=False, interval=1600, max_keep_ckpts=2
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     seeded_steps=dict(type='pe_mm.SeededStepsHook'),

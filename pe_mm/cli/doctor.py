@@ -143,7 +143,7 @@ def check_python() -> Row:
 
 def check_torch() -> Row:
     """Torch is there and has safe checkpoint loading."""
-    return check_import('torch', minimum='2.4', fix="pip install 'torch>=2.4'")
+    return check_import('torch', minimum='2.6', fix="pip install 'torch>=2.6'")
 
 
 def check_torchvision() -> Row:

@@ -32,7 +32,6 @@ def run(args: argparse.Namespace) -> int:
     """Test and print one line per metric."""
     from pe_mm import compat
     from pe_mm.engine import build_runner, load_config
-    from pe_mm.engine.resuming import strict_loading
 
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         raise ValueError(f'--out must end with .pkl, got {args.out}')
@@ -48,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(runner.model, dict):  # FlexibleRunner builds it in test().
         runner.strategy.prepare(runner.model)
         runner.model = runner.strategy.model
-    # Every parameter of the model; mmengine alone would only log what differs.
-    with strict_loading(args.checkpoint):
-        runner.load_checkpoint(args.checkpoint, strict=True)
+    load_weights(runner, args.checkpoint)
     if args.out:
         dump_predictions(runner, args.out)
     metrics = runner.test()
@@ -60,6 +57,30 @@ def run(args: argparse.Namespace) -> int:
     del runner
     compat.end_distributed()
     return 0
+
+
+def load_weights(runner: 'Runner', checkpoint: str) -> None:
+    """Load every parameter of the model; mmengine alone would only log what differs.
+
+    An ``ImageTextModel`` takes Meta's and open_clip's files too.
+
+    Raises:
+        pe_mm.checkpoints.CheckpointError: The file is missing, torn or unsafe, or of
+            another model.
+    """
+    from mmengine.model import is_model_wrapper
+
+    from pe_mm.contrastive import ImageTextModel, load_image_text_weights
+    from pe_mm.engine.resuming import strict_loading
+
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    with strict_loading(checkpoint):
+        if isinstance(model, ImageTextModel):
+            load_image_text_weights(model, checkpoint)
+            # Else the runner would load the config's load_from over it.
+            runner._has_loaded = True
+        else:
+            runner.load_checkpoint(checkpoint, strict=True)
 
 
 def dump_predictions(runner: 'Runner', path: str) -> None:

@@ -5,6 +5,11 @@ A run that was killed, at any moment, continues with --resume.
 """
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 HELP = 'train any mmdet or mmseg config; resumable'
 
@@ -24,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--amp', action='store_true', help='automatic mixed precision (needs a GPU)'
     )
     parser.add_argument(
-        '--seed', type=int, help="overrides the config's randomness.seed"
+        '--seed',
+        type=int,
+        help="overrides the config's randomness.seed, and the one that a resumed "
+        'training began with',
     )
 
 
@@ -80,8 +88,11 @@ def run(args: argparse.Namespace) -> int:
         cfg.resume = checkpoint is not None
         cfg.load_from = str(checkpoint) if checkpoint else cfg.get('load_from')
     elif args.resume is not None:
-        read_training_checkpoint(args.resume)
+        if not Path(args.resume).is_dir():  # FSDP's and DeepSpeed's sharded ones.
+            read_training_checkpoint(args.resume)
         cfg.resume, cfg.load_from = True, args.resume
+    if cfg.get('resume') and args.seed is None:
+        keep_seed(cfg)
     runner = build_runner(cfg, 'train', 'val')
     if cfg.get('resume') and cfg.get('load_from'):
         if isinstance(runner.model, dict):  # FlexibleRunner builds it in train().
@@ -91,3 +102,14 @@ def run(args: argparse.Namespace) -> int:
     del runner
     compat.end_distributed()
     return 0
+
+
+def keep_seed(cfg: 'Config') -> None:
+    """Let a training go on with the seed that it began with, its order of data too."""
+    from pe_mm.engine import read_training_checkpoint
+
+    checkpoint = Path(cfg.get('load_from') or '')
+    if checkpoint.is_file():
+        seed = read_training_checkpoint(checkpoint)['meta'].get('seed')
+        if seed is not None:
+            cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}

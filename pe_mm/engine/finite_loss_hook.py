@@ -20,7 +20,7 @@ _SHOWN = 8
 
 
 class NonFiniteLossError(ValueError):
-    """A loss is NaN or infinite."""
+    """A loss is NaN or infinite, or has made weights NaN."""
 
 
 @dataclass
@@ -43,12 +43,13 @@ class FiniteLossHook(Hook):
 
     On the CPU, losses are looked at in every iteration. On an accelerator they are
     copied to the host beside the work, and looked at one iteration later, so the host
-    never waits for the step that it has just begun; and before a checkpoint is written,
-    so that none is kept of weights that a bad loss has spoilt.
+    never waits for the step that it has just begun. Before a checkpoint is written, its
+    weights are looked at too, so that none is kept that a bad loss has spoilt.
 
     Gradients that overflow under float16's loss scaling are no reason: the scaler skips
     their step, and the loss itself is finite. With gradient accumulation the losses of
-    every part of a batch count, and in several processes each looks at its own.
+    every part of a batch count, and in several processes each looks at its own; what
+    another's has spoilt shows in the weights.
     """
 
     priority = 'HIGH'
@@ -92,8 +93,24 @@ class FiniteLossHook(Hook):
         self._check_pending(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at the losses that the weights come from."""
+        """Look at the losses that the weights come from, and at the weights.
+
+        Raises:
+            NonFiniteLossError: A loss is NaN or infinite, or a weight is NaN.
+        """
         self._check_pending(runner)
+        bad = [
+            name
+            for name, value in checkpoint.get('state_dict', {}).items()
+            if isinstance(value, Tensor) and bool(value.isnan().any())
+        ]
+        if bad:
+            raise NonFiniteLossError(
+                f'weights are NaN after iteration {runner.iter + 1}, in {len(bad)} '
+                f'tensors such as {bad[0]}: gradients were not finite, or the loss of '
+                'another process. Look at its log, lower the learning rate, clip '
+                f'gradients. {_advise(runner)}'
+            )
 
     def _check_pending(self, runner: Runner) -> None:
         step, self._pending = self._pending, None
@@ -142,15 +159,19 @@ def _describe(step: _Step, runner: Runner) -> str:
     samples = ', '.join(step.samples[:_SHOWN]) or 'their data samples have no ids'
     if len(step.samples) > _SHOWN:
         samples += f' and {len(step.samples) - _SHOWN} more, see the log'
-    message = (
+    return (
         f'a loss is not finite in iteration {step.iteration}: {losses}; the batch: '
         f'{samples}. Look at these samples, lower the learning rate, clip gradients. '
+        f'{_advise(runner)}'
     )
+
+
+def _advise(runner: Runner) -> str:
     checkpoint = find_good_checkpoint(runner.work_dir)
     if checkpoint is None:
-        return message + f'There is no good checkpoint yet in {runner.work_dir}'
+        return f'There is no good checkpoint yet in {runner.work_dir}'
     config = getattr(runner.cfg, 'filename', None) or 'CONFIG'
-    return message + (
+    return (
         f'The last good checkpoint is {checkpoint}; continue from it with `pe-mm train '
         f'{config} --work-dir {runner.work_dir} --resume {checkpoint}`'
     )

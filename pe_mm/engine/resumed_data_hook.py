@@ -28,8 +28,10 @@ class ResumedDataHook(Hook):
         if not isinstance(loop, IterBasedTrainLoop) or not loop.iter:
             return
         loader, sampler = loop.dataloader, loop.dataloader.sampler
-        if isinstance(sampler, SeededSampler):
-            epochs = loop.iter // len(loader)
+        epochs = loop.iter // len(loader)
+        # In the first epoch the loop's own iterator is right. Another would go on with
+        # persistent workers, which have read ahead already.
+        if epochs and isinstance(sampler, SeededSampler):
             sampler.set_epoch(epochs)
             loop.dataloader_iterator = _ResumedIterator(loader, epochs)
 

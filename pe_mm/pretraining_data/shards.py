@@ -258,6 +258,10 @@ def _captions(sample: dict[str, Any], name: str) -> list[str]:
     try:
         text = content.decode()
         record = json.loads(text) if file.endswith('.json') else {'caption': text}
+        has_none = isinstance(record, dict) and not {'caption', 'captions'} & {*record}
+        if has_none and 'txt' in sample:
+            # The .json tells other things of the sample.
+            record, file = {'caption': sample['txt'].decode()}, f'{name}.txt'
         return [caption.strip() for caption in read_captions(record)]
     except (ValueError, AttributeError) as error:
         raise CorruptSampleError(f'{file}: {error}') from error

@@ -85,14 +85,14 @@ def test_examine__a_check_fails_itself__is_an_error_row(monkeypatch):
 
 def test_check_torch__not_installed__is_an_error(stack):
     assert doctor.check_torch() == doctor.Row(
-        'torch', 'error', 'not installed', "pip install 'torch>=2.4'"
+        'torch', 'error', 'not installed', "pip install 'torch>=2.6'"
     )
 
 
 def test_check_torch__too_old__is_an_error(stack):
-    stack.versions['torch'] = '2.3.1+cu121'
+    stack.versions['torch'] = '2.5.1+cu121'
 
-    assert doctor.check_torch().found == '2.3.1+cu121, older than 2.4'
+    assert doctor.check_torch().found == '2.5.1+cu121, older than 2.6'
 
 
 def test_check_torch__import_fails__is_an_error(stack):

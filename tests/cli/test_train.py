@@ -74,6 +74,19 @@ def test_train__options_and_seed__reach_the_run(toy_config, tmp_path):
     assert (meta['seed'], meta['epoch']) == (7, 1)
 
 
+def test_train__resumed_without_its_seed__keeps_it(toy_config, tmp_path):
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    train(toy_config, whole, '--seed', '7')
+    train(toy_config, parts, '--seed', '7', '--cfg-options', 'train_cfg.max_epochs=2')
+
+    train(toy_config, parts, '--resume')
+
+    last = parts / 'epoch_3.pth'
+    assert torch.load(last, weights_only=True)['meta']['seed'] == 7
+    config = mmengine.Config.fromfile(parts / toy_config.name)
+    assert config.randomness.seed == 7
+
+
 def test_train__no_work_dir__is_named_after_the_config(
     toy_config, tmp_path, monkeypatch
 ):

@@ -69,6 +69,7 @@ def test_recipe__student_and_teacher__have_32_x_32_tokens(path):
     in_step = cfg.train_dataloader.batch_size
     updates = cfg.optim_wrapper.get('accumulative_counts', 1)
     assert in_step * updates == (512 if updates > 1 else 32)
+    assert cfg.default_hooks.checkpoint.interval % updates == 0
     other_patch = patch == 16 and 'distillation' in path.stem
     assert cfg.model.get('teacher_grid', 'same') == (
         'resize_image' if other_patch else 'same'

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from image_text_models import MASKED, TEXT, VARIANT, samples, tiny_model
@@ -6,6 +8,7 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from helpers import golden, golden_variant, image
 from pe_mm import PerceptionEncoder
 from pe_mm.checkpoints import CheckpointError, convert_state_dict, load_encoder_weights
+from pe_mm.cli.test import load_weights
 from pe_mm.contrastive import ImageTextModel, load_image_text_weights
 
 
@@ -50,6 +53,24 @@ def test_load__metas_checkpoint__gives_metas_features(meta):
     video = image(config['video_shape'], config['video_seed'])
     assert_golden(model.encode_video(video), arrays['video_features'])
     assert_golden(model.logit_scale.exp(), arrays['logit_scale_exp'])
+
+
+def test_pe_mm_test__file_of_meta__loads_both_towers(meta, tmp_path):
+    fields, state_dict, _, _ = meta
+    path = tmp_path / 'towers.pt'
+    torch.save(state_dict, path)
+    runner = SimpleNamespace(model=ImageTextModel(**fields), _has_loaded=False)
+
+    load_weights(runner, str(path))
+
+    wanted = ImageTextModel(**fields)
+    load_image_text_weights(wanted, state_dict)
+    found = runner.model.state_dict()
+    assert all(found[k].equal(v) for k, v in wanted.state_dict().items())
+    assert runner._has_loaded
+    torch.save({'visual.conv1.weight': torch.ones(3)}, path)
+    with pytest.raises(CheckpointError, match='is not of the model in the config: '):
+        load_weights(runner, str(path))
 
 
 def test_init_weights__file_of_meta__loads_both_towers_once(meta, tmp_path):

@@ -39,6 +39,9 @@ def step(tmp_path):
         samples = [BaseDataElement(metainfo=name) for name in names]
         hook.after_train_iter(runner, 41, {'data_samples': samples}, outputs)
 
+    tell.save = lambda weights: hook.before_save_checkpoint(
+        runner, {'state_dict': weights}
+    )
     return tell
 
 
@@ -53,6 +56,18 @@ def test_finite_loss__bad_loss__names_iteration_losses_and_samples(step, value):
 
 def test_finite_loss__other_output_is_nan__goes_on(step):
     step(loss=torch.tensor(1.0), accuracy=NAN)
+
+
+def test_finite_loss__weights_that_another_process_spoilt__are_not_saved(
+    step, tmp_path
+):
+    good = save(tmp_path / 'iter_40.pth', 1.0)
+    step(loss=torch.tensor(1.0))
+    mask = torch.tensor([0.0, -torch.inf])  # Buffers may be infinite.
+
+    step.save({'a.mask': mask, 'a.weight': torch.ones(2)})
+    with pytest.raises(NonFiniteLossError, match=f'42, in 1 .* b.bias: .*{good}'):
+        step.save({'a.mask': mask, 'b.bias': torch.stack([NAN, NAN])})
 
 
 def test_finite_loss__checkpoints__names_the_last_good_one_and_the_command(

@@ -46,6 +46,18 @@ def test_shards__one_epoch_of_all__shows_each_sample_once(shards, draw):
         assert sample.sample_id == f'{number // 3}/{number % 3}'
 
 
+def test_shards__json_without_caption_beside_a_text__the_text_counts(
+    tmp_path, write_shard, draw
+):
+    facts = json.dumps({'width': 32, 'url': 'somewhere'}).encode()
+    write_shard('0.tar', {'a.png': encoded(1), 'a.json': facts, 'a.txt': b'One. '})
+    dataset = ImageTextShards(str(tmp_path / '0.tar'), epoch_length=1)
+
+    (item,) = draw(dataset)
+
+    assert item['data_samples'].caption == 'One.'
+
+
 def test_shards__seed_and_epoch__decide_the_order(shards, draw):
     dataset = ImageTextShards(shards, epoch_length=12, shuffle_buffer=4)
     takes = [numbers(draw(dataset, *k)) for k in ((0, 0), (1, 0), (0, 1), (0, 0))]
