@@ -218,7 +218,9 @@ def _origins(rows: Iterable[ResultRow]) -> list[Element]:
 def _weights(row: ResultRow) -> str:
     if row.weights is not None:
         return row.weights
-    is_random = isinstance(row.variant, Mapping) and 'weights' in row.variant
+    variant = row.variant if isinstance(row.variant, Mapping) else {}
+    # What ``FrozenEncoder`` notes; a variant's own entry is where its weights are.
+    is_random = str(variant.get('weights')).startswith('random')
     return 'random weights' if is_random else 'those of a training per seed'
 
 

@@ -118,7 +118,7 @@ def test_write_report__numbers__are_those_of_the_rows(read):
 def test_write_report__protocol_and_origin__are_told_for_every_encoder(read):
     rows = [row(layer=layer, seed=seed) for layer in (0, 1) for seed in (0, 7)]
     rows += [
-        replace(r, encoder='DINOv3', weights=None, variant={'depth': 12}, seed=None)
+        replace(r, encoder='DINOv3', weights=None, variant={'weights': None}, seed=None)
         for r in rows[::2]
     ]
     rows += [
@@ -133,7 +133,7 @@ def test_write_report__protocol_and_origin__are_told_for_every_encoder(read):
     for expected in (
         *('config', 'configs/probing/ade20k.py', 'iterations', '40000', '0.001'),
         *('0, 7', 'none needed', '512 × 512', '32 × 32'),
-        *('ab' * 32, 'PE-Spatial-B16-512', '{"depth": 12}'),
+        *('ab' * 32, 'PE-Spatial-B16-512', '{"weights": null}'),
         *('those of a training per seed', 'random weights'),
         *('torch', '2.12.1, 2.13.0'),
     ):
