@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from pe_mm.analysis.attention_maps import measure_attention
 
     tokens = [parse_token(text) for text in args.tokens or ()]
-    loaded, pictures = encoder_images.load(args, args.layers, timm=False)
+    loaded, pictures = encoder_images.load(args, args.layers)
     results = encoder_images.Results(args)
     measured = []
     for picture in pictures:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, *, timm: bool = True) -> None:
     """Declare the encoder, which may be one of timm's, the images and the results."""
     add_encoder(parser, timm=timm)
+    parser.set_defaults(timm=timm)
     parser.add_argument(
         'images',
         type=Path,
@@ -45,14 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, timm: bool = True) -> None
 
 
 def load(
-    args: argparse.Namespace, layers: str, *, timm: bool = True
+    args: argparse.Namespace, layers: str
 ) -> tuple['LoadedEncoder', list['Picture']]:
     """Return the encoder, which gives the chosen layers, and the images.
 
     Args:
         args: What ``add_arguments`` declares.
         layers: Which the encoder gives.
-        timm: Whether it may be one of timm's, whose attention cannot be read.
 
     Raises:
         OSError: An image or the folder of the results is missing or cannot be used.
@@ -67,7 +67,7 @@ def load(
     from pe_mm.prediction.images import find_images
     from pe_mm.prediction.loading import find_device
 
-    if not timm and args.encoder.startswith(TIMM):
+    if not args.timm and args.encoder.startswith(TIMM):
         raise ValueError(
             f'attention is read from Perception Encoders only, got {args.encoder}; '
             '`pe-mm pca` and `pe-mm match` take models of timm'

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from pe_mm.analysis.global_token_figure import draw_global_tokens
     from pe_mm.analysis.global_tokens import find_global_tokens
 
-    loaded, pictures = encoder_images.load(args, args.layers, timm=False)
+    loaded, pictures = encoder_images.load(args, args.layers)
     results = encoder_images.Results(args)
     found = [
         find_global_tokens(loaded.encoder, encoder_images.to_tensor(loaded, picture))

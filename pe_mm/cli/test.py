@@ -68,12 +68,11 @@ def load_weights(runner: 'Runner', checkpoint: str) -> None:
         pe_mm.checkpoints.CheckpointError: The file is missing, torn or unsafe, or of
             another model.
     """
-    from mmengine.model import is_model_wrapper
-
     from pe_mm.contrastive import ImageTextModel, load_image_text_weights
     from pe_mm.engine.resuming import strict_loading
+    from pe_mm.engine.unwrapping import unwrapped_model
 
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped_model(runner)
     with strict_loading(checkpoint):
         if isinstance(model, ImageTextModel):
             load_image_text_weights(model, checkpoint)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from pe_mm.engine.unwrapping import unwrapped_model
 from pe_mm.variants import check_count
 
 
@@ -70,5 +70,4 @@ class ProgressiveResolutionHook(Hook):
 
 
 def _preprocessor(runner: Runner) -> Any:
-    model = runner.model
-    return (model.module if is_model_wrapper(model) else model).data_preprocessor
+    return unwrapped_model(runner).data_preprocessor

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS, METRICS
 from mmengine.runner import Runner
 from torch import Tensor
+
+from pe_mm.engine.unwrapping import unwrapped_model
 
 if TYPE_CHECKING:
     from .image_text_model import ImageTextModel
@@ -151,7 +152,7 @@ class ZeroShotHook(Hook):
 
 
 def _embed_classes(runner: Runner, metrics: Sequence[BaseMetric]) -> None:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped_model(runner)
     for metric in metrics:
         if isinstance(metric, ZeroShotMetric):
             metric.embed_classes(model)

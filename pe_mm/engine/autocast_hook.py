@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
+
+from .unwrapping import unwrapped_model
 
 DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
@@ -48,7 +49,7 @@ class AutocastHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Wrap the methods of the part."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped_model(runner)
         try:
             module = model.get_submodule(self.part)
         except AttributeError as error:

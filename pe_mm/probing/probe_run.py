@@ -83,8 +83,9 @@ class ProbeRun:
         self._pending = pending
         self._options = options
         self._store = self._plan_store(planned)
-        kept = self._store is not None and (options.keep_store or self._is_shared)
-        self.kept_bytes = self._store.missing_bytes if self._store and kept else 0
+        self._keeps_store = options.keep_store or self._is_shared
+        kept = self._store if self._keeps_store else None
+        self.kept_bytes = kept.missing_bytes if kept else 0
 
     def run(self) -> None:
         """Train, measure, and write the rows, seed by seed."""
@@ -119,7 +120,7 @@ class ProbeRun:
                         on_progress=on_progress,
                     )
                 write(values)
-        if self._store is not None and not options.keep_store and not self._is_shared:
+        if self._store is not None and not self._keeps_store:
             shutil.rmtree(self._store.root)
             # Other tasks' features may still be there.
             with suppress(OSError):
