@@ -27,7 +27,7 @@ MODELS = _child(
 )
 DATASETS = _child(root.DATASETS, 'pe_mm.depth', 'pe_mm.pretraining_data')
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'pe_mm.pretraining_data')
-FUNCTIONS = _child(root.FUNCTIONS, 'pe_mm.engine')
+FUNCTIONS = _child(root.FUNCTIONS, 'pe_mm.engine', 'pe_mm.pretraining_data')
 HOOKS = _child(root.HOOKS, 'pe_mm.engine', 'pe_mm.detection', 'pe_mm.contrastive')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'pe_mm.engine')
 TASK_UTILS = _child(root.TASK_UTILS, 'pe_mm.detection')

@@ -7,6 +7,7 @@ from probing_rows import sweep_rows
 
 from pe_mm import PerceptionEncoder
 from pe_mm.engine.run_report import file_sha256
+from pe_mm.nano.chain import DONE
 from pe_mm.nano.results import WEIGHTS
 from pe_mm.nano.steps import ENCODERS, IMAGE, label
 from pe_mm.probing.results import append_rows
@@ -22,6 +23,7 @@ def save_checkpoint(folder, prefix):
     content['state_dict'] = {f'{prefix}{name}': value for name, value in state.items()}
     torch.save(content, folder / 'epoch_2.pth')
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+    (folder / DONE).write_text('{"versions": {"torch": "2"}, "device": "a GPU"}')
     return folder / 'epoch_2.pth'
 
 

@@ -14,6 +14,7 @@ train_dataloader = dict(
     dataset=dict(
         data_root='data/nano/images/training',
         instance_maps='data/nano/annotations/panoptic_training',
+        cache=True,
     )
 )
 val_dataloader = test_dataloader = val_cfg = test_cfg = None

@@ -16,6 +16,7 @@ train_dataloader = dict(
     dataset=dict(
         data_root='data/nano',
         ann_file='captions/objects_training.jsonl',
+        cache=True,
         pipeline=_base_.augmentation,
     ),
 )

@@ -61,7 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='default: 0 1 2',
     )
     parser.add_argument(
-        '--processes', type=int, default=2, help='of each training (default: 2)'
+        '--processes',
+        type=int,
+        default=2,
+        help='of each training, which share its batch (default: 2; 1 for one GPU)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=0,
+        help='processes that load data, for each of these (default: 0, none besides '
+        'it; for GPUs 4 or more)',
     )
 
 
@@ -72,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.processes < 1:
         raise ValueError(f'--processes must be at least 1, got {args.processes}')
+    if args.workers < 0:
+        raise ValueError(f'--workers must be at least 0, got {args.workers}')
     check_seeds(args.seeds)
     options = ChainOptions(
         work_dir=args.work_dir,
@@ -80,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         sweep_data=args.sweep_data,
         seeds=args.seeds,
         processes=args.processes,
+        workers=args.workers,
     )
     run_steps(build_steps(options))
     print(write_results(options))

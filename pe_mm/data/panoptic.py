@@ -35,20 +35,20 @@ def panoptic_png(labels: Labels) -> bytes:
     return encode_png(np.dstack([blue, labels.instances, labels.semantics]))
 
 
-def read_segment_ids(path: Path) -> NDArray[np.int64]:
+def read_segment_ids(path: Path) -> NDArray[np.int32]:
     """Read a PNG of COCO's segment ids: (H, W), 0 where nothing is labelled.
 
     Grey and indexed PNGs hold the ids as they are.
     """
-    pixels = np.asarray(Image.open(path)).astype(np.int64)
+    pixels = np.asarray(Image.open(path)).astype(np.int32)
     if pixels.ndim == 2:
         return pixels
     red, green, blue = np.moveaxis(pixels, -1, 0)
-    ids: NDArray[np.int64] = red + 256 * green + 65536 * blue
+    ids: NDArray[np.int32] = red + 256 * green + 65536 * blue
     return ids
 
 
-def segment_records(ids: NDArray[np.int64]) -> list[dict[str, Any]]:
+def segment_records(ids: NDArray[np.int32]) -> list[dict[str, Any]]:
     """Describe the segments of one picture as COCO does, in the order of their ids.
 
     Args:

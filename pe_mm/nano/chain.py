@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from pe_mm.checkpoints.writing import atomic_file
+from pe_mm.installed import collect_versions
 
 DONE = 'done.json'
 LOG = 'log.txt'
@@ -40,6 +44,15 @@ class Step:
     def is_done(self) -> bool:
         """Whether the command has ended well and is not to be started again."""
         return self.once and (self.folder / DONE).is_file()
+
+
+def collect_conditions() -> dict[str, Any]:
+    """Return versions, and the device that commands take by default."""
+    cuda = torch.cuda.is_available()
+    return {
+        'versions': collect_versions(),
+        'device': torch.cuda.get_device_name() if cuda else 'CPU',
+    }
 
 
 def run_steps(steps: Sequence[Step], say: Callable[[str], None] = print) -> None:
@@ -80,5 +93,6 @@ def run_steps(steps: Sequence[Step], say: Callable[[str], None] = print) -> None
             )
         seconds = time.monotonic() - start
         with atomic_file(step.folder / DONE) as temporary:
-            temporary.write_text(json.dumps({'command': words, 'seconds': seconds}))
+            facts = {'command': words, 'seconds': seconds, **collect_conditions()}
+            temporary.write_text(json.dumps(facts))
         say(f'{place}: {seconds:.0f} s')

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.cli.report import write_files
 from pe_mm.engine.run_report import file_sha256
-from pe_mm.installed import collect_versions
 from pe_mm.probing.results import ResultRow, read_rows
 
+from .chain import DONE
 from .claims import claims_table, join_seeds, stages_table
 from .steps import (
     CONFIGS,
@@ -84,7 +84,7 @@ def write_results(options: ChainOptions) -> str:
             trained(options.folder(options.seeds[0], stage)),
             options.work_dir / 'weights' / name,
             prefix=prefix,
-            facts=training_facts(stage, options.seeds[0]),
+            facts=training_facts(options, stage, options.seeds[0]),
         )
     return text
 
@@ -136,15 +136,17 @@ def _measured_seeds(options: ChainOptions) -> dict[str, dict[str, dict[str, Any]
     return {seed: seeds[seed] for seed in sorted(seeds, key=int)}
 
 
-def training_facts(stage: str, seed: int) -> dict[str, Any]:
-    """Return what the weights' card says of how they were made."""
+def training_facts(options: ChainOptions, stage: str, seed: int) -> dict[str, Any]:
+    """Return what the weights' card says of how they were made, and on what."""
     config = CONFIGS / f'{stage}.py'
+    done = json.loads((options.folder(seed, stage) / DONE).read_text())
     return {
         'config': config.relative_to(ROOT).as_posix(),
         'encoder': _encoder_of(config),
         'seed': seed,
         'scenes': SCENES,
-        'versions': collect_versions(),
+        'versions': done['versions'],
+        'device': done['device'],
     }
 
 

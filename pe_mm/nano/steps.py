@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.config import Config
+
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.engine.resuming import find_resumable_checkpoint
 
@@ -25,6 +27,8 @@ ZERO_SHOT = {
     'zero_shot_images': IMAGE,
     'zero_shot_clips': VIDEO,
 }
+# Processes of a training for which the configs' batches are meant.
+CONFIG_PROCESSES = 2
 # Whose layers are measured, and what tables call them.
 ENCODERS = {
     VIDEO: 'PE-Core',
@@ -46,7 +50,8 @@ class ChainOptions:
         data: Folder of the scenes to train on, with clips.
         sweep_data: Folder of the demo scenes, which the sweeps measure on.
         seeds: Of the trainings and of the probes.
-        processes: Of each training.
+        processes: Of each training; together they have the configs' batches for two.
+        workers: Processes that load data, for each of these; 0 for none besides it.
     """
 
     work_dir: Path
@@ -55,6 +60,7 @@ class ChainOptions:
     sweep_data: Path
     seeds: Sequence[int]
     processes: int
+    workers: int = 0
 
     def folder(self, seed: int, stage: str) -> Path:
         """Return the folder of a seed's training."""
@@ -116,6 +122,7 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
                 str(CONFIGS / f'{stage}.py'),
                 *('--work-dir', str(folder[stage]), '--seed', str(seed), '--resume'),
                 *('--cfg-options', *_data_options(stage, options.data)),
+                *_loader_options(stage, options),
                 *(start(*source) for source in sources),
             ],
         )
@@ -148,6 +155,25 @@ def _data_options(stage: str, data: Path) -> list[str]:
         f'{key}.data_root={data / "images" / "training"}',
         f'{key}.instance_maps={maps}',
     ]
+
+
+def _loader_options(stage: str, options: ChainOptions) -> list[str]:
+    """Split a training's batch over its processes, however many there are.
+
+    Raises:
+        ValueError: It cannot be split so.
+    """
+    loader = Config.fromfile(CONFIGS / f'{stage}.py').train_dataloader
+    batch = CONFIG_PROCESSES * loader.batch_size
+    if batch % options.processes:
+        raise ValueError(
+            f'{stage} has batches of {batch}, which {options.processes} processes '
+            'cannot share evenly; give another number of --processes'
+        )
+    settings = {'batch_size': batch // options.processes}
+    if options.workers:
+        settings |= {'num_workers': options.workers, 'persistent_workers': True}
+    return [f'train_dataloader.{key}={value}' for key, value in settings.items()]
 
 
 def _test(options: ChainOptions, seed: int, stage: str, name: str) -> Step:

@@ -8,6 +8,7 @@ processes, or activation checkpointing (``with_cp=True``), not accumulation. Ali
 losses are means over images, for which accumulation is exact.
 """
 
+from .collating import stack_inputs
 from .decoding import CorruptSampleError
 from .image_folder import ImageFolder
 from .image_text_preprocessor import ImageTextPreprocessor
@@ -30,4 +31,5 @@ __all__ = [
     'TorchvisionTransforms',
     'VideoTextFolder',
     'VideoTextShards',
+    'stack_inputs',
 ]

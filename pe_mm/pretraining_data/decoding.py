@@ -1,9 +1,10 @@
 """From the bytes of files to tensors; what cannot be read is one kind of error."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from pe_mm.data.panoptic import read_segment_ids
+
+T = TypeVar('T')
 
 
 class CorruptSampleError(ValueError):
@@ -25,6 +28,26 @@ def read_image(path: str | Path) -> Tensor:
         CorruptSampleError: The file is missing, cut short or no image.
     """
     return decode_image(read_file(path), str(path))
+
+
+class Keeping(Generic[T]):
+    """Read each file once, and keep what it holds in this process's memory.
+
+    What is kept must not be changed in place.
+
+    Args:
+        read: Returns what a file holds.
+    """
+
+    def __init__(self, read: Callable[[Path], T]) -> None:
+        self._read = read
+        self._kept: dict[Path, T] = {}
+
+    def __call__(self, path: Path) -> T:
+        """Return what the file holds; errors are those of ``read``, every time."""
+        if path not in self._kept:
+            self._kept[path] = self._read(path)
+        return self._kept[path]
 
 
 def read_file(path: str | Path) -> bytes:
@@ -54,7 +77,7 @@ def decode_image(content: bytes, name: str) -> Tensor:
 
 
 def read_instance_map(path: str | Path) -> Tensor:
-    """Read a PNG of ids, COCO's panoptic or grey.  Returns int64 (H, W).
+    """Read a PNG of ids, COCO's panoptic or grey.  Returns int32 (H, W).
 
     Raises:
         CorruptSampleError: It cannot be read.

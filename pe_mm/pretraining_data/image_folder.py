@@ -7,7 +7,7 @@ from mmengine.registry import DATASETS
 
 from pe_mm.prediction.images import SUFFIXES
 
-from .decoding import CorruptSampleError, read_image, read_instance_map
+from .decoding import CorruptSampleError, Keeping, read_image, read_instance_map
 from .sample_dataset import SampleDataset
 from .text_folders import Pipeline
 
@@ -17,7 +17,7 @@ class ImageFolder(SampleDataset):
     """All images below a folder, by name.
 
     ``sample_id`` is the path below the folder. With ``instance_maps`` the data samples
-    have an ``instance_map``, int64 (H, W), that goes through the pipeline's crops and
+    have an ``instance_map``, int32 (H, W), that goes through the pipeline's crops and
     flips with the image.
 
     Args:
@@ -26,6 +26,7 @@ class ImageFolder(SampleDataset):
             R + 256 G + 65536 B, or grey or indexed ones of ids.
         pipeline: Transforms of the items.
         test_mode: An image that cannot be read is an error, and not skipped.
+        cache: As in ``ImageTextFolder``, of maps too.
 
     Raises:
         FileNotFoundError: A folder does not exist, has no images, or lacks a map.
@@ -37,8 +38,11 @@ class ImageFolder(SampleDataset):
         instance_maps: str | None = None,
         pipeline: Pipeline = (),
         test_mode: bool = False,
+        cache: bool = False,
     ) -> None:
         super().__init__(pipeline, test_mode)
+        self._read_image = Keeping(read_image) if cache else read_image
+        self._read_map = Keeping(read_instance_map) if cache else read_instance_map
         self._root = Path(data_root)
         names = (path.relative_to(self._root) for path in self._root.rglob('*'))
         self._names = sorted(
@@ -66,11 +70,11 @@ class ImageFolder(SampleDataset):
 
     def _load(self, index: int, attempt: int) -> dict[str, Any]:
         name = self._names[(index + attempt) % len(self)]
-        image = read_image(self._root / name)
+        image = self._read_image(self._root / name)
         item = self._item(image, name)
         if self._maps is not None:
             path = self._map_of(self._maps, name)
-            instance_map = read_instance_map(path)
+            instance_map = self._read_map(path)
             if instance_map.shape != image.shape[-2:]:
                 raise CorruptSampleError(
                     f'{path} is {tuple(instance_map.shape)}, its image '

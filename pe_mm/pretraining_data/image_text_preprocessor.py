@@ -58,8 +58,9 @@ class ImageTextPreprocessor(BaseDataPreprocessor):
         """Make the batch.
 
         Args:
-            data: ``inputs``, a list of B uint8 RGB tensors (3, H, W), or clips of
-                (T, 3, H, W), all of one shape; and ``data_samples``, a list or None.
+            data: ``inputs``, B uint8 RGB images (3, H, W), or clips of (T, 3, H, W),
+                all of one shape, as a list or one tensor; and ``data_samples``, a list
+                or None.
                 Their ``instance_map`` (..., H, W), where they have one, is resized
                 with the images, by nearest neighbours.
             training: Not used: both are prepared alike.
@@ -97,7 +98,7 @@ def resize_ids(ids: Tensor, size: int) -> Tensor:
 
 
 def _stack(
-    images: Sequence[Tensor], samples: Sequence[BaseDataElement] | None
+    images: Tensor | Sequence[Tensor], samples: Sequence[BaseDataElement] | None
 ) -> Tensor:
     first = images[0]
     for index, image in enumerate(images):
@@ -121,7 +122,7 @@ def _stack(
                 "TorchvisionTransforms with dict(type='RandomResizedCrop', size=224) "
                 "or dict(type='Resize', size=(224, 224))"
             )
-    return torch.stack(list(images))
+    return images if isinstance(images, Tensor) else torch.stack(list(images))
 
 
 def _name(samples: Sequence[BaseDataElement] | None, index: int) -> str:

@@ -11,6 +11,7 @@ from pe_mm.prediction.images import SUFFIXES
 
 from .decoding import (
     CorruptSampleError,
+    Keeping,
     read_image,
     read_video,
     spread_frames,
@@ -90,6 +91,8 @@ class ImageTextFolder(_TextFolder):
         test_mode: Take the first caption, and keep all of them as ``captions``.
         caption_index: Take this one of each sample's captions, counted from 0, and no
             other, where their order means something; None for all.
+        cache: Keep decoded images in memory, in every process that loads them: for
+            small data, which would otherwise be decoded anew every epoch.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -97,13 +100,25 @@ class ImageTextFolder(_TextFolder):
             box that is no box.
     """
 
+    def __init__(
+        self,
+        ann_file: str,
+        data_root: str = '',
+        pipeline: Pipeline = (),
+        test_mode: bool = False,
+        caption_index: int | None = None,
+        cache: bool = False,
+    ) -> None:
+        super().__init__(ann_file, data_root, pipeline, test_mode, caption_index)
+        self._read_image = Keeping(read_image) if cache else read_image
+
     def _name(self, record: dict[str, Any]) -> str:
         path = _path_of(record, 'image')
         box = _box_of(record)
         return path if box is None else f'{path}:{",".join(map(str, box))}'
 
     def _read(self, record: dict[str, Any]) -> Tensor:
-        image = read_image(self._root / record['image'])
+        image = self._read_image(self._root / record['image'])
         box = _box_of(record)
         if box is None:
             return image

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
 from pe_mm.nano.chain import DONE, LOG, Step, run_steps
 
@@ -32,6 +33,8 @@ def test_run_steps__started_twice__runs_each_command_once(tmp_path):
     done = json.loads((tmp_path / 'b' / DONE).read_text())
     assert done['command'][0] == sys.executable
     assert 0 < done['seconds'] < 60
+    assert done['versions']['torch'] == torch.__version__
+    assert done['device'] == 'CPU' or torch.cuda.is_available()
     assert said[-1] == '[2/2] b: done before'
 
 

@@ -107,15 +107,17 @@ def test_zero_shot_metrics__several_runs_of_a_test__the_last_counts(finished):
 
 
 @pytest.mark.parametrize('stage', list(WEIGHTS))
-def test_training_facts__encoder__is_the_configs(stage, monkeypatch):
+def test_training_facts__encoder__is_the_configs(stage, finished, monkeypatch):
     monkeypatch.chdir(CONFIGS.resolve().parents[1])
-    facts = training_facts(stage, 1)
+    facts = training_facts(finished, stage, 2)
 
     assert facts['config'] == f'configs/nano/{stage}.py'
     model = Config.fromfile(facts['config']).model
     encoder = model.get('backbone') or model.image_encoder
     assert facts['encoder'] == encoder.variant
-    assert facts['seed'] == 1
+    assert facts['seed'] == 2
+    # Of the training, whatever writes the results.
+    assert (facts['versions'], facts['device']) == ({'torch': '2'}, 'a GPU')
     assert PerceptionEncoder(facts['encoder']).embed_dims == (
         96 if stage == STUDENT else 160
     )

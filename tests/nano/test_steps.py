@@ -1,5 +1,6 @@
 """The chain's steps: what runs on what, in which order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from mmengine.config import Config
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.cli.main import COMMANDS, build_parser
 from pe_mm.engine.configuring import load_config
-from pe_mm.nano.steps import CONFIGS, build_steps
+from pe_mm.nano.steps import CONFIGS, IMAGE, VIDEO, build_steps
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,9 +49,37 @@ def test_steps__training__options_fit_the_config(finished, monkeypatch):
         cfg = load_config(args.config, options=args.cfg_options, launcher='none')
         for option in args.cfg_options:
             key, value = option.split('=')
-            assert _lookup(cfg, key) == value
+            assert str(_lookup(cfg, key)) == value
             # A key that the config lacks would be a new one, which nothing reads.
             assert key == 'load_from' or _lookup(plain, key) is not None
+
+
+@pytest.mark.parametrize('processes', [1, 2, 4])
+def test_steps__any_number_of_processes__share_the_same_batch(finished, processes):
+    steps = build_steps(replace(finished, processes=processes, workers=3))
+
+    batches = {}
+    for step in steps:
+        words = step.command() if 'stage' in step.title else []
+        if 'train' not in words:
+            continue
+        options = dict(word.split('=') for word in words if 'train_dataloader.' in word)
+        assert options['train_dataloader.num_workers'] == '3'
+        assert options['train_dataloader.persistent_workers'] == 'True'
+        batch = int(options['train_dataloader.batch_size']) * processes
+        batches[step.title] = batch
+    assert batches == {
+        f'seed {seed}: {stage}': batch
+        for seed in finished.seeds
+        for stage, batch in ((IMAGE, 128), (VIDEO, 16))
+    }
+
+
+def test_steps__batch_cannot_be_shared__is_an_error(finished):
+    steps = build_steps(replace(finished, processes=3))
+
+    with pytest.raises(ValueError, match='batches of 128, which 3 processes cannot'):
+        steps[2].command()
 
 
 def _lookup(cfg, key):

@@ -41,7 +41,7 @@ def test_image_folder__instance_maps__are_cropped_with_the_image(folder, tmp_pat
     )
 
     ids = dataset[1]['data_samples'].instance_map
-    assert ids.dtype == torch.int64
+    assert ids.dtype == torch.int32
     assert ids.tolist() == [[0, 0, *[1 + 2 * 256 + 3 * 65536] * 2]] * 8
 
 
@@ -74,3 +74,20 @@ def test_image_folder__nothing_there__says_so(tmp_path):
         ImageFolder(str(tmp_path / 'no'))
     with pytest.raises(FileNotFoundError, match=r'has no images'):
         ImageFolder(str(tmp_path))
+
+
+def test_image_folder__cache__reads_each_file_once(folder, tmp_path):
+    maps = str(tmp_path / 'ids')
+    kept = ImageFolder(**folder, instance_maps=maps, cache=True)
+    read = ImageFolder(**folder, instance_maps=maps)
+    first = kept[1]
+    for path in (tmp_path / 'images/b/0.jpg', tmp_path / 'ids/b/0.png'):
+        path.unlink()
+
+    again = kept[1]
+
+    assert torch.equal(again['inputs'], first['inputs'])
+    maps = [item['data_samples'].instance_map for item in (first, again)]
+    assert torch.equal(*maps)
+    assert again['data_samples'] is not first['data_samples']
+    assert read[1]['data_samples'].sample_id == 'a.png'

@@ -71,6 +71,33 @@ def test_image_text_folder__box__is_the_part_of_the_image(write_image, write_lin
     assert part['data_samples'].sample_id == '0.png:2,1,5,3'
 
 
+def test_image_text_folder__cache__decodes_an_image_once_for_all_its_boxes(
+    write_image, write_lines, tmp_path
+):
+    boxes = [[2, 1, 5, 3], [0, 0, 4, 4]]
+    name = write_image('0.png', 3)
+    lines = write_lines(*({'image': name, 'box': b, 'caption': 'A.'} for b in boxes))
+    expected = [item['inputs'] for item in ImageTextFolder(**lines)]
+    dataset = ImageTextFolder(**lines, cache=True)
+
+    first = dataset[0]['inputs']
+    (tmp_path / name).unlink()
+
+    assert torch.equal(first, expected[0])
+    assert torch.equal(dataset[1]['inputs'], expected[1])
+
+
+def test_image_text_folder__cache__damaged_image_is_skipped_every_time(
+    write_image, write_lines
+):
+    names = [write_image('0.png', content=b'no image'), write_image('1.png', 1)]
+    lines = write_lines(*({'image': name, 'caption': 'A.'} for name in names))
+    dataset = ImageTextFolder(**lines, cache=True)
+
+    assert [number_of(dataset[0]) for _ in range(3)] == [1, 1, 1]
+    assert dataset.skipped == 3
+
+
 def test_image_text_folder__box_outside_of_the_image__is_a_corrupt_sample(
     write_image, write_lines
 ):

@@ -7,6 +7,6 @@ train_dataloader = dict(
     pin_memory=True,
     drop_last=True,
     sampler=dict(type='pe_mm.SeededSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='pe_mm.stack_inputs'),
     dataset=dict(type='pe_mm.ImageFolder', data_root='data/coco/train2017'),
 )

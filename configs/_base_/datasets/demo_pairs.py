@@ -13,6 +13,7 @@ train_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     drop_last=True,
+    collate_fn=dict(type='pe_mm.stack_inputs'),
     sampler=dict(type='pe_mm.SeededSampler', shuffle=True),
     dataset=dict(
         type='pe_mm.ImageTextFolder',

@@ -13,7 +13,7 @@ train_dataloader = dict(
     pin_memory=True,
     drop_last=True,
     sampler=dict(type='pe_mm.SeededSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='pe_mm.stack_inputs'),
     dataset=dict(
         type='pe_mm.ImageTextShards',
         shards='data/image_text/*.tar',
@@ -25,7 +25,7 @@ val_dataloader = dict(
     batch_size=64,
     num_workers=4,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='pe_mm.stack_inputs'),
     dataset=dict(
         type='pe_mm.ImageTextFolder',
         data_root='data/coco',
@@ -38,7 +38,7 @@ test_dataloader = dict(
     batch_size=64,
     num_workers=4,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
+    collate_fn=dict(type='pe_mm.stack_inputs'),
     dataset=dict(
         type='pe_mm.ImageFolder', data_root='data/imagenet/val', test_mode=True
     ),
