@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help='processes that load data, for each of these (default: 0, none besides '
-        'it; for GPUs 4 or more)',
+        'it; for GPUs 4 or more), up to 5 GB of memory each',
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.installed import collect_versions
@@ -47,11 +48,11 @@ class Step:
 
 
 def collect_conditions() -> dict[str, Any]:
-    """Return versions, and the device that commands take by default."""
-    cuda = torch.cuda.is_available()
+    """Return versions, and the device that mmengine's commands take."""
+    device = get_device()
     return {
         'versions': collect_versions(),
-        'device': torch.cuda.get_device_name() if cuda else 'CPU',
+        'device': torch.cuda.get_device_name() if device == 'cuda' else device.upper(),
     }
 
 

@@ -137,7 +137,11 @@ def _measured_seeds(options: ChainOptions) -> dict[str, dict[str, dict[str, Any]
 
 
 def training_facts(options: ChainOptions, stage: str, seed: int) -> dict[str, Any]:
-    """Return what the weights' card says of how they were made, and on what."""
+    """Return what the weights' card says of how they were made.
+
+    Versions and device are those with which the training ended, left out where its
+    ``done.json`` does not tell them.
+    """
     config = CONFIGS / f'{stage}.py'
     done = json.loads((options.folder(seed, stage) / DONE).read_text())
     return {
@@ -145,8 +149,7 @@ def training_facts(options: ChainOptions, stage: str, seed: int) -> dict[str, An
         'encoder': _encoder_of(config),
         'seed': seed,
         'scenes': SCENES,
-        'versions': done['versions'],
-        'device': done['device'],
+        **{key: done[key] for key in ('versions', 'device') if key in done},
     }
 
 

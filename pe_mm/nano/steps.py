@@ -93,7 +93,11 @@ def label(stage: str, seed: int) -> str:
 
 
 def build_steps(options: ChainOptions) -> list[Step]:
-    """List the steps of a chain, in order."""
+    """List the steps of a chain, in order.
+
+    Raises:
+        ValueError: The processes cannot share a training's batch evenly.
+    """
     steps = [
         _scenes('to train on', options.data, options.work_dir, SCENES),
         _scenes('to measure on', options.sweep_data, options.work_dir, {}),
@@ -113,6 +117,7 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
         return f'{key}={trained(folder[stage])}'
 
     def train(stage: str, *sources: tuple[str, str]) -> Step:
+        loader = _loader_options(stage, options)
         return Step(
             f'seed {seed}: {stage}',
             folder[stage],
@@ -122,7 +127,7 @@ def _seed_steps(options: ChainOptions, seed: int) -> list[Step]:
                 str(CONFIGS / f'{stage}.py'),
                 *('--work-dir', str(folder[stage]), '--seed', str(seed), '--resume'),
                 *('--cfg-options', *_data_options(stage, options.data)),
-                *_loader_options(stage, options),
+                *loader,
                 *(start(*source) for source in sources),
             ],
         )

@@ -13,27 +13,30 @@ def stack_inputs(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Make a batch whose images are one tensor, and its instance maps another.
 
     mmengine's ``pseudo_collate`` keeps a tensor per sample, each of which goes through
-    shared memory, and to the GPU, on its own: with batches of hundreds of small images
-    that takes longer than the training step. As ``collate_fn=dict(type=
+    shared memory, and images to the GPU, on its own: with batches of hundreds of small
+    images that takes longer than the training step. As ``collate_fn=dict(type=
     'pe_mm.stack_inputs')`` of a data loader.
 
     Args:
-        items: Of a ``SampleDataset``, after its pipeline.
+        items: As a ``SampleDataset`` makes them, after its pipeline; data samples may
+            be missing.
 
     Returns:
-        ``inputs``, uint8 (B, 3, H, W) or (B, T, 3, H, W), and ``data_samples``, a list,
-        whose maps are parts of one tensor. What differs in shape stays a list:
-        ``ImageTextPreprocessor`` says which samples differ.
+        ``inputs``, uint8 (B, 3, H, W) or (B, T, 3, H, W), and ``data_samples``, a list
+        whose maps are parts of one tensor, or None where a sample is missing. What
+        differs in shape stays a list: ``ImageTextPreprocessor`` says which samples
+        differ.
     """
-    samples = [item['data_samples'] for item in items]
-    maps = [s.instance_map for s in samples if 'instance_map' in s]
+    inputs = _stack([item['inputs'] for item in items])
+    found = (item.get('data_samples') for item in items)
+    samples = [sample for sample in found if sample is not None]
+    if len(samples) < len(items):
+        return {'inputs': inputs, 'data_samples': None}
+    maps = [sample.instance_map for sample in samples if 'instance_map' in sample]
     if len(maps) == len(samples):
         for sample, instance_map in zip(samples, _stack(maps), strict=True):
             sample.instance_map = instance_map
-    return {
-        'inputs': _stack([item['inputs'] for item in items]),
-        'data_samples': samples,
-    }
+    return {'inputs': inputs, 'data_samples': samples}
 
 
 def _stack(tensors: list[Tensor]) -> Tensor | list[Tensor]:

@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -13,8 +12,6 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from pe_mm.data.panoptic import read_segment_ids
-
-T = TypeVar('T')
 
 
 class CorruptSampleError(ValueError):
@@ -30,24 +27,24 @@ def read_image(path: str | Path) -> Tensor:
     return decode_image(read_file(path), str(path))
 
 
-class Keeping(Generic[T]):
+class Keeping:
     """Read each file once, and keep what it holds in this process's memory.
-
-    What is kept must not be changed in place.
 
     Args:
         read: Returns what a file holds.
     """
 
-    def __init__(self, read: Callable[[Path], T]) -> None:
+    def __init__(self, read: Callable[[Path], Tensor]) -> None:
         self._read = read
-        self._kept: dict[Path, T] = {}
+        self._kept: dict[Path, Tensor] = {}
 
-    def __call__(self, path: Path) -> T:
+    def __call__(self, path: Path) -> Tensor:
         """Return what the file holds; errors are those of ``read``, every time."""
         if path not in self._kept:
             self._kept[path] = self._read(path)
-        return self._kept[path]
+        # A worker that sent the kept tensor itself would share it with the process that
+        # trains, through a file descriptor that stays open.
+        return self._kept[path].clone()
 
 
 def read_file(path: str | Path) -> bytes:

@@ -26,7 +26,7 @@ class ImageFolder(SampleDataset):
             R + 256 G + 65536 B, or grey or indexed ones of ids.
         pipeline: Transforms of the items.
         test_mode: An image that cannot be read is an error, and not skipped.
-        cache: As in ``ImageTextFolder``, of maps too.
+        cache: As in ``ImageTextFolder``; of maps too, H x W x 4 bytes each.
 
     Raises:
         FileNotFoundError: A folder does not exist, has no images, or lacks a map.

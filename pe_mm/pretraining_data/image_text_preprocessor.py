@@ -17,10 +17,10 @@ from pe_mm.variants import check_count
 class ImageTextPreprocessor(BaseDataPreprocessor):
     """Stack, resize and normalise images or clips; data samples come along.
 
-    Takes what mmengine's ``pseudo_collate`` makes of the items of this package's
-    datasets. Resizing the whole batch here, bilinear with antialiasing, is what
-    progressive resolution needs (PE, arXiv 2504.13181, section 2.1): ``size`` may be
-    changed while training goes on.
+    Takes what ``stack_inputs``, or mmengine's ``pseudo_collate``, makes of the items of
+    this package's datasets. Resizing the whole batch here, bilinear with antialiasing,
+    is what progressive resolution needs (PE, arXiv 2504.13181, section 2.1): ``size``
+    may be changed while training goes on.
 
     Args:
         size: Height and width of the batch in pixels; None keeps the images' own.

@@ -91,8 +91,9 @@ class ImageTextFolder(_TextFolder):
         test_mode: Take the first caption, and keep all of them as ``captions``.
         caption_index: Take this one of each sample's captions, counted from 0, and no
             other, where their order means something; None for all.
-        cache: Keep decoded images in memory, in every process that loads them: for
-            small data, which would otherwise be decoded anew every epoch.
+        cache: Keep decoded images in memory, H x W x 3 bytes each, in every process
+            that loads them: for small data, which would otherwise be decoded anew every
+            epoch. Workers forget them after an epoch unless ``persistent_workers``.
 
     Raises:
         FileNotFoundError: There is no such file.

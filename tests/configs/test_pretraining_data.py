@@ -63,7 +63,7 @@ def test_demo_images__splits__have_maps_of_the_images_size(batch_of):
         image, sample, _ = batch_of('demo_images', split)
         assert image.shape == (1, 3, 128, 128)
         assert sample.instance_map.shape == (128, 128)
-        assert sample.instance_map.dtype == torch.int64
+        assert sample.instance_map.dtype == torch.int32
         assert len(sample.instance_map.unique()) > 2
         assert 'caption' not in sample
 

@@ -34,7 +34,8 @@ def test_run_steps__started_twice__runs_each_command_once(tmp_path):
     assert done['command'][0] == sys.executable
     assert 0 < done['seconds'] < 60
     assert done['versions']['torch'] == torch.__version__
-    assert done['device'] == 'CPU' or torch.cuda.is_available()
+    cuda = torch.cuda.is_available()
+    assert done['device'] == (torch.cuda.get_device_name() if cuda else 'CPU')
     assert said[-1] == '[2/2] b: done before'
 
 

@@ -30,6 +30,17 @@ def test_write_results__finished_chain__tables_curves_and_weights(
         )
     card = json.loads((finished.work_dir / 'weights' / 'weights.json').read_text())
     assert {entry['seed'] for entry in card.values()} == {0}
+    assert {entry['device'] for entry in card.values()} == {'a GPU'}
+
+
+def test_write_results__chain_that_told_no_device__has_a_card_without_it(finished):
+    for stage in WEIGHTS:
+        (finished.folder(0, stage) / 'done.json').write_text('{"seconds": 1}')
+
+    write_results(finished)
+
+    card = json.loads((finished.work_dir / 'weights' / 'weights.json').read_text())
+    assert all(entry['sha256'] and 'device' not in entry for entry in card.values())
 
 
 def test_write_results__seeds_of_another_chain__are_in_the_tables_too(finished):

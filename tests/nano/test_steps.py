@@ -9,9 +9,12 @@ from mmengine.config import Config
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.cli.main import COMMANDS, build_parser
 from pe_mm.engine.configuring import load_config
-from pe_mm.nano.steps import CONFIGS, IMAGE, VIDEO, build_steps
+from pe_mm.nano.steps import ALIGNED, CONFIGS, IMAGE, STUDENT, VIDEO, build_steps
 
 ROOT = Path(__file__).parents[2]
+
+
+BATCHES = {IMAGE: 128, VIDEO: 16} | dict.fromkeys([*ALIGNED, STUDENT], 64)
 
 
 def pe_mm_words(step):
@@ -60,7 +63,7 @@ def test_steps__any_number_of_processes__share_the_same_batch(finished, processe
 
     batches = {}
     for step in steps:
-        words = step.command() if 'stage' in step.title else []
+        words = step.command()
         if 'train' not in words:
             continue
         options = dict(word.split('=') for word in words if 'train_dataloader.' in word)
@@ -71,15 +74,22 @@ def test_steps__any_number_of_processes__share_the_same_batch(finished, processe
     assert batches == {
         f'seed {seed}: {stage}': batch
         for seed in finished.seeds
-        for stage, batch in ((IMAGE, 128), (VIDEO, 16))
+        for stage, batch in BATCHES.items()
     }
 
 
-def test_steps__batch_cannot_be_shared__is_an_error(finished):
-    steps = build_steps(replace(finished, processes=3))
-
-    with pytest.raises(ValueError, match='batches of 128, which 3 processes cannot'):
-        steps[2].command()
+@pytest.mark.parametrize(
+    ('processes', 'message'),
+    [
+        (3, 'image_text has batches of 128, which 3 processes cannot share'),
+        (32, 'video_text has batches of 16, which 32 processes cannot share'),
+    ],
+)
+def test_steps__batch_cannot_be_shared__is_an_error_before_anything_runs(
+    finished, processes, message
+):
+    with pytest.raises(ValueError, match=message):
+        build_steps(replace(finished, processes=processes))
 
 
 def _lookup(cfg, key):

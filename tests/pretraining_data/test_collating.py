@@ -49,3 +49,12 @@ def test_stack_inputs__two_sizes__stay_apart_for_the_preprocessor_to_name():
 
     assert [tuple(image.shape) for image in batch['inputs']] == [(3, 8, 8), (3, 8, 9)]
     assert [s.instance_map.shape[1] for s in batch['data_samples']] == [8, 9]
+
+
+def test_stack_inputs__without_data_samples__is_what_the_preprocessor_takes():
+    images = [item(3, 8, 8)['inputs'] for _ in range(2)]
+
+    batch = stack_inputs([{'inputs': image} for image in images])
+
+    assert batch['data_samples'] is None
+    assert ImageTextPreprocessor()(batch)['inputs'].shape == (2, 3, 8, 8)

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from pretraining_samples import number_of
+from torch.utils.data import DataLoader
 
 from pe_mm.pretraining_data import (
     CorruptSampleError,
@@ -206,3 +208,22 @@ def test_video_text_folder__no_frames_wanted__is_an_error(write_lines):
     source = write_lines({'video': 'a.mp4', 'caption': 'A.'})
     with pytest.raises(ValueError, match='frames must be at least 1, got 0'):
         VideoTextFolder(**source, frames=0)
+
+
+def test_image_text_folder__cache_in_workers__what_the_trainer_changes_is_its_own(
+    write_image, write_lines
+):
+    names = [write_image(f'{number}.png', number) for number in range(3)]
+    lines = write_lines(*({'image': name, 'caption': 'A.'} for name in names))
+    loader = DataLoader(
+        ImageTextFolder(**lines, cache=True),
+        num_workers=1,
+        persistent_workers=True,
+        collate_fn=pseudo_collate,
+    )
+
+    for _ in range(2):
+        images = [batch['inputs'][0] for batch in loader]
+        assert [int(image[0, 0, 0]) for image in images] == [0, 1, 2]
+        for image in images:
+            image.fill_(9)
