@@ -61,6 +61,8 @@ def one_step(cfg: Config, demo_root: Path, work_dir: Path) -> Config:
     for split, folder in (('train', 'training'), ('test', 'validation')):
         loader = cfg[f'{split}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        # There are fewer scenes than the part of them that some configs take.
+        loader.dataset.pop('indices', None)
         _use_demo_scenes(_innermost(loader.dataset), folder, demo_root)
     for metric in dicts(cfg.test_evaluator):
         _use_demo_labels(metric, demo_root / 'annotations')

@@ -2,8 +2,8 @@
 
 Command: pe-mm train configs/demo/linear_seg_pe_nano.py, or on two processes as
 README.md says.
-Cost: 4 minutes on 2 CPU cores.
-Result: mIoU 53.9, mAcc 65.9, aAcc 87.5 (200 scenes, seed 0).
+Cost: 5 minutes on 2 CPU cores.
+Result: mIoU 66.4, mAcc 77.1, aAcc 91.1 (200 scenes, seed 0).
 """
 
 _base_ = [

@@ -15,7 +15,7 @@ _base_ = [
 ]
 trained_encoder = dict(
     type='Pretrained',
-    checkpoint='work_dirs/linear_seg_pe_nano/epoch_12.pth',
+    checkpoint='work_dirs/linear_seg_pe_nano/epoch_22.pth',
     prefix='backbone.',
 )
 model = dict(backbone=dict(init_cfg=trained_encoder))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-HELP = 'make scenes, train models on them, show their predictions (12 minutes)'
+HELP = 'make scenes, train models on them, show their predictions (10 minutes)'
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 TASKS = ('detection', 'segmentation', 'depth')
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=TASKS,
         default=list(TASKS),
-        help='what to train, 2 to 4 minutes each (default: all)',
+        help='what to train, 2 to 5 minutes each (default: all)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
@@ -126,6 +126,9 @@ def demo_config(task: str, args: argparse.Namespace) -> 'Config':
     cfg.randomness = {'seed': args.seed}
     for part in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[part].dataset.data_root = str(args.data_dir)
+        # mmengine takes the first scenes only if there are more.
+        if cfg[part].dataset.get('indices', 0) >= args.train:
+            del cfg[part].dataset.indices
     for part in ('val_evaluator', 'test_evaluator'):
         if 'ann_file' in cfg[part]:
             name = Path(cfg[part].ann_file).name

@@ -151,7 +151,8 @@ def _results_row(
         'seed': cfg.randomness.seed,
         'epochs': read_training_checkpoint(checkpoint)['meta']['epoch'],
         'processes': state.recipe['processes'],
-        'training_scenes': state.recipe['train'],
+        'training_scenes': cfg.train_dataloader.dataset.get('indices')
+        or state.recipe['train'],
         'training_seconds': round(state.seconds[task.name], 1),
         'resumed': task.name in state.resumed,
         'checkpoint_sha256': file_sha256(checkpoint),

@@ -6,8 +6,8 @@ import cv2
 import pytest
 import torch
 
-from pe_mm.cli.demo import TASKS
-from pe_mm.cli.main import main
+from pe_mm.cli.demo import TASKS, demo_config
+from pe_mm.cli.main import COMMANDS, build_parser, main
 
 # Making scenes, training and testing in new processes take half a minute.
 slow = pytest.mark.slow
@@ -54,6 +54,16 @@ def test_demo__small__leaves_logs_checkpoints_curves_rows_and_a_picture(finished
         assert (row['seed'], row['epochs'], row['training_scenes']) == (0, 1, 8)
         assert row['versions']['torch'] == torch.__version__
         assert len(row['checkpoint_sha256']) == 64
+
+
+@pytest.mark.parametrize(('train', 'taken'), [(1601, 1600), (1600, None), (8, None)])
+def test_demo_config__part_of_the_scenes__is_all_where_there_are_no_more(train, taken):
+    args = build_parser(list(COMMANDS)).parse_args(['demo', '--train', str(train)])
+
+    for task in ('detection', 'depth'):
+        cfg = demo_config(task, args)
+        assert cfg.train_dataloader.dataset.get('indices') == taken
+        assert 'indices' not in cfg.test_dataloader.dataset
 
 
 @slow

@@ -2,7 +2,7 @@
 
 _base_ = './muon_cosine.py'
 
-max_epochs = 12
+max_epochs = 22
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     paramwise_cfg=dict(patch_kernel=True),
