@@ -4,7 +4,8 @@ Train that one first: convolutions are slow to teach an encoder classes.
 Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
 says.
 Cost: 3 minutes on 2 CPU cores.
-Result: mIoU 53.3, mAcc 64.5, aAcc 87.9 (200 scenes, seed 0).
+Result: mIoU 53.3, mAcc 64.5, aAcc 87.9 (200 scenes, seed 0), from an encoder of 12
+epochs instead of 22.
 """
 
 _base_ = [

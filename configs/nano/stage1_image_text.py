@@ -22,8 +22,7 @@ train_dataloader = dict(
 )
 # The caption that names all things.
 scenes = dict(data_root='data/nano', caption_index=1)
-val_dataloader = dict(dataset=scenes)
-test_dataloader = dict(dataset=scenes)
+val_dataloader = test_dataloader = dict(dataset=scenes)
 val_evaluator = test_evaluator = dict(type='pe_mm.RetrievalMetric')
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
@@ -33,7 +32,7 @@ custom_hooks = [
         part='image_encoder',
         methods=('forward', 'forward_with_embedding'),
     ),
-    # 260 iterations an epoch.
+    # 276 iterations an epoch.
     dict(
         type='pe_mm.ProgressiveResolutionHook',
         stages=[dict(begin=0, size=96), dict(begin=1200, size=128)],
