@@ -10,7 +10,7 @@ depth of the training scenes has RMSE 1.62 m.
 _base_ = [
     '../_base_/models/dpt_depth_pe_nano.py',
     '../_base_/datasets/demo_depth.py',
-    '../_base_/schedules/muon_cosine.py',
+    '../_base_/schedules/muon_cosine_quick.py',
     '../_base_/seg_runtime.py',
 ]
 # As in detection: all 2,000 scenes would take the demo another minute.
@@ -18,12 +18,4 @@ train_dataloader = dict(batch_size=2, dataset=dict(indices=1200))
 max_epochs = 1
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
-optim_wrapper = dict(
-    optimizer=dict(
-        lr=4e-3,
-        fallback_lr_scale=0.4,
-        # Quicker than five steps of another polynomial.
-        ns_steps=3,
-        ns_coefficients='polar_express',
-    )
-)
+optim_wrapper = dict(optimizer=dict(lr=4e-3, fallback_lr_scale=0.4))

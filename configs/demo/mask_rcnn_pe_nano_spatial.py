@@ -8,7 +8,7 @@ Result: box AP 0.434, AP50 0.633; mask AP 0.397, AP50 0.627 (200 scenes, seed 0)
 _base_ = [
     '../_base_/models/mask_rcnn_pe_nano_windowed.py',
     '../_base_/datasets/demo_instance.py',
-    '../_base_/schedules/muon_cosine.py',
+    '../_base_/schedules/muon_cosine_quick.py',
     '../_base_/nano_spatial.py',
     '../_base_/default_runtime.py',
 ]
@@ -25,12 +25,4 @@ train_dataloader = dict(dataset=dict(indices=1500))
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
-optim_wrapper = dict(
-    optimizer=dict(
-        lr=4e-3,
-        fallback_lr_scale=0.25,
-        # Five steps of another polynomial are a quarter of the training's time.
-        ns_steps=3,
-        ns_coefficients='polar_express',
-    )
-)
+optim_wrapper = dict(optimizer=dict(lr=4e-3, fallback_lr_scale=0.25))

@@ -126,9 +126,9 @@ def demo_config(task: str, args: argparse.Namespace) -> 'Config':
     cfg.randomness = {'seed': args.seed}
     for part in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[part].dataset.data_root = str(args.data_dir)
-        # mmengine takes the first scenes only if there are more.
-        if cfg[part].dataset.get('indices', 0) >= args.train:
-            del cfg[part].dataset.indices
+    # mmengine takes the first scenes only if there are more.
+    if cfg.train_dataloader.dataset.get('indices', 0) >= args.train:
+        del cfg.train_dataloader.dataset.indices
     for part in ('val_evaluator', 'test_evaluator'):
         if 'ann_file' in cfg[part]:
             name = Path(cfg[part].ann_file).name

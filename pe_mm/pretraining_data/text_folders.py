@@ -33,9 +33,11 @@ class _TextFolder(SampleDataset):
         pipeline: Pipeline = (),
         test_mode: bool = False,
         caption_index: int | None = None,
+        cache: bool = False,
     ) -> None:
         super().__init__(pipeline, test_mode)
         self._caption_index = caption_index
+        self._read_image = Keeping(read_image) if cache else read_image
         self._root = Path(data_root)
         self._records = JsonLines(self._root / ann_file, self._check)
 
@@ -100,18 +102,6 @@ class ImageTextFolder(_TextFolder):
         ValueError: The file is empty, or a line has no image, too few captions, or a
             box that is no box.
     """
-
-    def __init__(
-        self,
-        ann_file: str,
-        data_root: str = '',
-        pipeline: Pipeline = (),
-        test_mode: bool = False,
-        caption_index: int | None = None,
-        cache: bool = False,
-    ) -> None:
-        super().__init__(ann_file, data_root, pipeline, test_mode, caption_index)
-        self._read_image = Keeping(read_image) if cache else read_image
 
     def _name(self, record: dict[str, Any]) -> str:
         path = _path_of(record, 'image')
@@ -203,7 +193,9 @@ class VideoTextFolder(_TextFolder):
         if not files:
             raise CorruptSampleError(f'{self._root / listed} has no images')
         chosen = [files[k] for k in spread_frames(len(files), self._frames)]
-        return stack_frames([read_image(file) for file in chosen], str(files[0].parent))
+        return stack_frames(
+            [self._read_image(file) for file in chosen], str(files[0].parent)
+        )
 
 
 def _box_of(record: Mapping[str, Any]) -> list[int] | None:

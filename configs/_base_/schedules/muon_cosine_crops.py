@@ -1,6 +1,6 @@
 """Short epochs of crops: Muon for the patch kernel too, the encoder in bfloat16."""
 
-_base_ = './muon_cosine.py'
+_base_ = './muon_cosine_quick.py'
 
 max_epochs = 22
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
@@ -9,9 +9,6 @@ optim_wrapper = dict(
     optimizer=dict(
         lr=4e-3,
         fallback_lr_scale=0.4,  # 1.6e-3 for AdamW
-        # Five steps of another polynomial take longer than the model does.
-        ns_steps=3,
-        ns_coefficients='polar_express',
     ),
 )
 custom_hooks = [dict(type='pe_mm.AutocastHook')]
