@@ -137,7 +137,7 @@ def describe(found: dict[str, Seconds], depth: int) -> str:
     """Write the times and the ratios that follow."""
     lines = [f'{"":12}{"wall s":>10}{"computing s":>14}']
     lines += [
-        f'{name:12}{seconds.wall:10.2f}{seconds.computing:14.2f}'
+        f'{name:12}{seconds.wall:10.4g}{seconds.computing:14.4g}'
         for name, seconds in found.items()
     ]
     for kind in ('wall', 'computing'):

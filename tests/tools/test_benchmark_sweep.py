@@ -9,11 +9,19 @@ def test_describe__times__gives_the_ratios(sweep_benchmark):
     seconds = {'together': 16, 'single': 10, 'probes': 4, 'one by one': 64}
     found = {k: sweep_benchmark.Seconds(v, v / 2) for k, v in seconds.items()}
     text = sweep_benchmark.describe(found, 12)
+    assert text.splitlines()[3].split() == ['probes', '4', '2']
     for kind in ('wall', 'computing'):
         assert (
             f'{kind}: 12 layers together take 1.60 times one layer, 1.20 without the '
             'probes (at most 1.5); one by one they take 4.0 times as long'
         ) in text
+
+
+def test_describe__milliseconds__are_not_rounded_to_nothing(sweep_benchmark):
+    names = ('together', 'single', 'probes', 'one by one')
+    found = dict.fromkeys(names, sweep_benchmark.Seconds(0.00123, 0.0004))
+    lines = sweep_benchmark.describe(found, 2).splitlines()
+    assert lines[1].split() == ['together', '0.00123', '0.0004']
 
 
 def test_main__small_encoder__prints_what_every_way_took(
