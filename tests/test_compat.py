@@ -9,6 +9,8 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.logging import HistoryBuffer, MessageHub
 
 from pe_mm import compat
@@ -131,6 +133,31 @@ def test_safe_loading__hostile_checkpoint__is_still_refused(
         torch.load('hostile.pth', weights_only=True)
 
     assert not (tmp_path / 'made-by-a-checkpoint').exists()
+
+
+def test_format_configs_once__same_text__is_laid_out_once(monkeypatch):
+    texts = []
+    lay_out = mmengine_config.FormatCode
+    lay_out = getattr(lay_out, '__wrapped__', lay_out)
+
+    def counting(text, **options):
+        texts.append(text)
+        return lay_out(text, **options)
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', counting)
+    expected = Config({'a': 1}).pretty_text
+    texts.clear()
+    compat.format_configs_once()
+    compat.format_configs_once()
+    cfg = Config({'a': 1})
+
+    assert cfg.pretty_text == cfg.pretty_text == expected
+    assert len(texts) == 1
+
+    cfg.a = 2
+
+    assert cfg.pretty_text == 'a = 2\n'
+    assert len(texts) == 2
 
 
 @pytest.mark.parametrize(

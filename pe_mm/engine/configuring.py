@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from pe_mm import compat
+
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
@@ -38,6 +40,7 @@ def load_config(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(_no_such_config(path))
+    compat.format_configs_once()
     try:
         cfg = Config.fromfile(path)
     except ImportError as error:
