@@ -13,8 +13,8 @@ _base_ = [
     '../_base_/schedules/muon_cosine_quick.py',
     '../_base_/seg_runtime.py',
 ]
-# As in detection: all 2,000 scenes would take the demo another minute.
-train_dataloader = dict(batch_size=2, dataset=dict(indices=1200))
+# All 2,000 scenes would take the demo another minute.
+train_dataloader = dict(batch_size=4, dataset=dict(indices=1200))
 max_epochs = 1
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [dict(type='pe_mm.AutocastHook')]

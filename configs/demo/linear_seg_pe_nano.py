@@ -12,3 +12,6 @@ _base_ = [
     '../_base_/schedules/muon_cosine_crops.py',
     '../_base_/seg_runtime.py',
 ]
+# For one process, and one that decodes pictures; a step of the optimizer alone costs as
+# much as four crops.
+train_dataloader = dict(batch_size=16, num_workers=1, persistent_workers=True)

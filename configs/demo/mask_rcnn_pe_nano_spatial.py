@@ -20,8 +20,7 @@ model = dict(
     ),
     neck=dict(in_channels=96),
 )
-# Two epochs of all 2,000 scenes would take the demo another minute.
-train_dataloader = dict(dataset=dict(indices=1500))
+train_dataloader = dict(batch_size=4)
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [dict(type='pe_mm.AutocastHook')]

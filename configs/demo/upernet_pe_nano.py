@@ -20,6 +20,7 @@ trained_encoder = dict(
     prefix='backbone.',
 )
 model = dict(backbone=dict(init_cfg=trained_encoder))
+train_dataloader = dict(batch_size=16, num_workers=1, persistent_workers=True)
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 # A rate at which the encoder keeps what it knows; 2e-3 for the head.

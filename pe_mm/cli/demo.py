@@ -53,10 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--val', type=int, default=200, help='held-out scenes (default: %(default)s)'
     )
     parser.add_argument(
-        '--processes',
+        '--jobs',
         type=int,
-        default=2,
-        help='training processes, each with its own batch (default: %(default)s)',
+        help='trainings at once, each on its share of the cores (default: one per '
+        'core, or per task)',
     )
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument(
@@ -75,20 +75,22 @@ def run(args: argparse.Namespace) -> int:
     """Do what is not done yet, and say where the results are."""
     # The recipe is the same on every machine, also on one with GPUs.
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    from pe_mm.data.pool import available_cores
     from pe_mm.engine import check_stack, demo_run
     from pe_mm.engine.demo_state import STATE, DemoState
 
-    if args.processes < 1:
-        raise ValueError(f'--processes must be at least 1, got {args.processes}')
+    if args.jobs is not None and args.jobs < 1:
+        raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
     started = time.monotonic()
     configs = {task: demo_config(task, args) for task in TASKS if task in args.tasks}
     for cfg in configs.values():
         check_stack(cfg)
+    jobs = min(args.jobs or available_cores(), len(configs))
     if args.redo and (args.work_dir / STATE).is_file():
         drop_folder(args.work_dir)
     recipe = {
-        'configs': {task: cfg.pretty_text for task, cfg in configs.items()},
-        'processes': args.processes,
+        'configs': {task: cfg.to_dict() for task, cfg in configs.items()},
+        'jobs': jobs,
         'train': args.train,
         'val': args.val,
     }
@@ -97,9 +99,7 @@ def run(args: argparse.Namespace) -> int:
         print('This demo was finished before; `pe-mm demo --redo` does it again.')
     else:
         demo_run.make_data(state, args.data_dir, args.train, args.val)
-        for task, cfg in configs.items():
-            demo_run.train(state, task, cfg, args.processes)
-        demo_run.report(state, configs)
+        demo_run.train_and_test(state, configs, jobs)
     demo_run.print_summary(state, configs)
     print(f'  this run took {time.monotonic() - started:.0f} s')
     return 0

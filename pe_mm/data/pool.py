@@ -33,7 +33,7 @@ def run_all(
         ChildProcessError: A process died.
     """
     if workers is None:
-        workers = _cores() if len(items) > FEW else 1
+        workers = available_cores() if len(items) > FEW else 1
     if workers == 1 or len(items) <= 1:
         for count, item in enumerate(items, start=1):
             job(item)
@@ -41,7 +41,7 @@ def run_all(
         return
     context = multiprocessing.get_context('spawn')
     with (
-        _one_thread_each(),
+        one_thread_each(),
         ProcessPoolExecutor(workers, context, _die_with_parent) as pool,
     ):
         futures = [pool.submit(job, item) for item in items]
@@ -59,7 +59,7 @@ def run_all(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Count the cores that this process may use, as far as the system tells."""
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
@@ -67,7 +67,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Let processes started meanwhile compute on one thread, as each has one core."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, '1'))

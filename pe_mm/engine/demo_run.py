@@ -1,23 +1,22 @@
 """The steps of `pe-mm demo`; the state file remembers which of them are done."""
 
 import json
-import os
-import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
-from torch.multiprocessing import ProcessExitedException, spawn
 
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.data import make_demo_data
+from pe_mm.data.pool import available_cores
 from pe_mm.data.progress import TenthPrinter
 from pe_mm.data.storage import encode_png, write_bytes
 from pe_mm.installed import collect_versions
@@ -25,11 +24,11 @@ from pe_mm.prediction.drawing import Picture
 
 from .demo_state import DemoState
 from .demo_tasks import TASKS, DemoTask
+from .demo_training import CONSOLE, train
 from .launching import build_runner
 from .resuming import find_resumable_checkpoint, read_training_checkpoint
 from .run_report import draw_loss_curve, file_sha256, read_scalars, tile_scenes
 
-CONFIG = 'demo_config.py'
 RESULTS = 'results.jsonl'
 PREDICTIONS = 'predictions.png'
 LOSS_CURVE = 'loss_curve.png'
@@ -47,97 +46,79 @@ def make_data(state: DemoState, root: Path, train: int, val: int) -> None:
     state.save()
 
 
-def train(state: DemoState, task: str, cfg: Config, processes: int) -> None:
-    """Train in processes of this machine, or continue an interrupted training.
+def train_and_test(state: DemoState, configs: Mapping[str, Config], jobs: int) -> None:
+    """Train and test all tasks; leave curves, one picture of all, and rows.
 
-    Two processes of one thread each are about twice as fast on two cores as one process
-    of two threads: most of a detector's losses is sequential.
-
-    Raises:
-        ChildProcessError: A process failed; it has said why.
-    """
-    if task in state.seconds:
-        return
-    start = time.monotonic()
-    work_dir = Path(cfg.work_dir)
-    if find_resumable_checkpoint(work_dir) is not None and task not in state.resumed:
-        state.resumed.append(task)
-    state.save()
-    print(f'[{task}] training, log in {work_dir}', flush=True)
-    trained = cfg.copy()
-    # Tested afterwards, with all cores.
-    trained.val_cfg = trained.val_dataloader = trained.val_evaluator = None
-    work_dir.mkdir(exist_ok=True)
-    trained.dump(work_dir / CONFIG)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    arguments = ['train', str(work_dir / CONFIG), '--resume']
-    arguments += ['--work-dir', str(work_dir)]
-    try:
-        spawn(_train_process, args=(processes, port, arguments), nprocs=processes)
-    except ProcessExitedException as error:
-        raise ChildProcessError(
-            f'the training of {task} failed, as said above (log in {work_dir}); mend '
-            'it and start the demo again, it goes on there'
-        ) from error
-    state.seconds[task] = time.monotonic() - start
-    state.save()
-
-
-def _train_process(rank: int, processes: int, port: int, arguments: list[str]) -> None:
-    """Be one process of a training, as torchrun would start it."""
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(processes),
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-    )
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
-    from pe_mm.cli.main import main
-
-    code = main(arguments)
-    if code:
-        raise SystemExit(code)
-
-
-def report(state: DemoState, configs: Mapping[str, Config]) -> None:
-    """Test the trained models; leave curves, one picture of all tasks, and rows.
+    Args:
+        state: Is told what is done, and saved.
+        configs: Of all tasks, in the order of the picture.
+        jobs: How many train at once, each on its share of the cores.
 
     Raises:
+        ChildProcessError: A training failed; with the last lines that it wrote.
         CheckpointError: A trained checkpoint is not there any more.
     """
-    start = time.monotonic()
-    rows, panels, metrics = [], [], {}
-    for name, cfg in configs.items():
-        print(f'[{name}] testing', flush=True)
-        checkpoint = find_resumable_checkpoint(cfg.work_dir)
-        if checkpoint is None:
-            raise CheckpointError(
-                f'{cfg.work_dir} has lost its checkpoint; start again with --redo'
-            )
+    threads = torch.get_num_threads()
+    tested = {}
+    with ExitStack() as stack:
+        stack.callback(torch.set_num_threads, threads)
+        trained = train(state, configs, jobs, max(1, available_cores() // jobs))
+        stack.enter_context(closing(trained))
+        for name, others in trained:
+            torch.set_num_threads(max(1, threads // (1 + others)))
+            tested[name] = _test(state, name, configs[name], stack)
+        torch.set_num_threads(threads)
+        for name in [name for name in configs if name not in tested]:
+            tested[name] = _test(state, name, configs[name], stack)
+    _leave_report(state, [tested[name] for name in configs])
+
+
+class _Tested(NamedTuple):
+    """A task's metrics by name, pictures of labels and predictions, and its row."""
+
+    name: str
+    metrics: dict[str, float]
+    panels: list[tuple[Picture, Picture]]
+    row: dict[str, Any]
+
+
+def _test(state: DemoState, name: str, cfg: Config, stack: ExitStack) -> _Tested:
+    checkpoint = find_resumable_checkpoint(cfg.work_dir)
+    if checkpoint is None:
+        raise CheckpointError(
+            f'{cfg.work_dir} has lost its checkpoint; start again with --redo'
+        )
+    task = TASKS[name]
+    # mmengine's loggers keep the stream of their beginning, so it must stay open.
+    console = stack.enter_context((Path(cfg.work_dir) / CONSOLE).open('a'))
+    with redirect_stdout(console), redirect_stderr(console):
         runner = build_runner(cfg, 'test')
         runner.load_checkpoint(str(checkpoint), strict=True)
         values = runner.test()
-        task = TASKS[name]
-        metrics[name] = {what: float(values[key]) for what, key in task.metrics.items()}
-        draw_loss_curve(read_scalars(cfg.work_dir), Path(cfg.work_dir) / LOSS_CURVE)
-        panels.append(draw_scenes(runner, task, _PICTURES))
-        rows.append(
-            _results_row(state, task, cfg, checkpoint) | {'metrics': metrics[name]}
-        )
+        panels = draw_scenes(runner, task, _PICTURES)
+    metrics = {what: float(values[key]) for what, key in task.metrics.items()}
+    print(f'[{name}] tested: {_describe(metrics)}', flush=True)
+    draw_loss_curve(read_scalars(cfg.work_dir), Path(cfg.work_dir) / LOSS_CURVE)
+    row = _results_row(state, task, cfg, checkpoint) | {'metrics': metrics}
+    return _Tested(name, metrics, panels, row)
+
+
+def _leave_report(state: DemoState, tested: Sequence[_Tested]) -> None:
     titles = [
-        f'{name}: {what}' for what in ('labels', 'predictions') for name in configs
+        f'{one.name}: {what}' for what in ('labels', 'predictions') for one in tested
     ]
-    picture = tile_scenes(list(zip(*panels, strict=True)), titles=titles, columns=2)
+    scenes = list(zip(*(one.panels for one in tested), strict=True))
+    picture = tile_scenes(scenes, titles=titles, columns=2)
     write_bytes(state.work_dir / PREDICTIONS, encode_png(picture))
     # Whole, because a report that was killed is made again.
     with atomic_file(state.work_dir / RESULTS) as temporary:
-        temporary.write_text(''.join(json.dumps(row) + '\n' for row in rows))
-    state.metrics = metrics
-    state.seconds['tests'] = time.monotonic() - start
+        temporary.write_text(''.join(json.dumps(one.row) + '\n' for one in tested))
+    state.metrics = {one.name: one.metrics for one in tested}
     state.save()
+
+
+def _describe(metrics: Mapping[str, float]) -> str:
+    return ', '.join(f'{what} {value:.3f}' for what, value in metrics.items())
 
 
 def _results_row(
@@ -150,7 +131,7 @@ def _results_row(
         'backbone': cfg.model.backbone.to_dict(),
         'seed': cfg.randomness.seed,
         'epochs': read_training_checkpoint(checkpoint)['meta']['epoch'],
-        'processes': state.recipe['processes'],
+        'trained_at_once': state.recipe['jobs'],
         'training_scenes': cfg.train_dataloader.dataset.get('indices')
         or state.recipe['train'],
         'training_seconds': round(state.seconds[task.name], 1),
@@ -180,9 +161,9 @@ def print_summary(state: DemoState, configs: Mapping[str, Config]) -> None:
     """Say what came out and where it is."""
     print(f'\nOn {state.recipe["val"]} held-out scenes:')
     for name, metrics in state.metrics.items():
-        values = ', '.join(f'{what} {value:.3f}' for what, value in metrics.items())
         folder = configs[name].work_dir
-        print(f'  {name:13} {values}  (trained in {state.seconds[name]:.0f} s)')
+        line = f'  {name:13} {_describe(metrics)}'
+        print(f'{line}  (trained in {state.seconds[name]:.0f} s)')
         print(
             f'  {"":13} {find_resumable_checkpoint(folder)}, log and {LOSS_CURVE} there'
         )

@@ -25,7 +25,7 @@ def words(root, *more):
     return [
         'demo',
         *('--work-dir', str(root / 'work'), '--data-dir', str(root / 'data')),
-        *('--train', '8', '--val', '4', '--processes', '1', '--tasks', *TASKS, *more),
+        *('--train', '8', '--val', '4', '--jobs', '2', '--tasks', *TASKS, *more),
         *('--cfg-options', 'train_cfg.max_epochs=1', 'train_dataloader.batch_size=4'),
     ]
 
@@ -40,6 +40,7 @@ def test_demo__small__leaves_logs_checkpoints_curves_rows_and_a_picture(finished
     work = finished / 'work'
 
     for task in TASKS:
+        assert 'Epoch(train)' in (work / task / 'console.log').read_text()
         assert (work / task / 'epoch_1.pth').is_file()
         assert list((work / task).glob('*/*.log'))
         assert cv2.imread(str(work / task / 'loss_curve.png')) is not None
@@ -56,11 +57,11 @@ def test_demo__small__leaves_logs_checkpoints_curves_rows_and_a_picture(finished
         assert len(row['checkpoint_sha256']) == 64
 
 
-@pytest.mark.parametrize(('train', 'taken'), [(1501, 1500), (1500, None), (8, None)])
+@pytest.mark.parametrize(('train', 'taken'), [(1201, 1200), (1200, None), (8, None)])
 def test_demo_config__part_of_the_scenes__is_all_where_there_are_no_more(train, taken):
     args = build_parser(list(COMMANDS)).parse_args(['demo', '--train', str(train)])
 
-    cfg = demo_config('detection', args)
+    cfg = demo_config('depth', args)
 
     assert cfg.train_dataloader.dataset.get('indices') == taken
     assert 'indices' not in cfg.test_dataloader.dataset
@@ -100,7 +101,24 @@ def test_demo__other_seed_in_the_same_folder__is_one_message(finished, capsys):
     assert 'holds a demo that differs in configs' in capsys.readouterr().err
 
 
-def test_demo__no_process__is_one_message(tmp_path, capsys):
-    assert main(['demo', '--processes', '0', '--work-dir', str(tmp_path)]) == 2
+def test_demo__no_training_at_once__is_one_message(tmp_path, capsys):
+    assert main(['demo', '--jobs', '0', '--work-dir', str(tmp_path)]) == 2
 
-    assert '--processes must be at least 1, got 0' in capsys.readouterr().err
+    assert '--jobs must be at least 1, got 0' in capsys.readouterr().err
+
+
+@slow
+def test_demo__a_training_fails__says_why_and_ends_the_others(finished, capsys):
+    work = finished / 'failing'
+    arguments = [*words(finished), 'optim_wrapper.optimizer.lr=-1']
+    arguments[arguments.index('--work-dir') + 1] = str(work)
+
+    assert main(arguments) == 2
+
+    message = capsys.readouterr().err
+    assert 'the training of segmentation failed:' in message
+    assert 'Invalid learning rate: -1' in message
+    assert (
+        f'(all that it wrote is in {work / "segmentation" / "console.log"})' in message
+    )
+    assert not list(work.glob('*/epoch_1.pth'))

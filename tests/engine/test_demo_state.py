@@ -6,7 +6,7 @@ import pytest
 
 from pe_mm.engine.demo_state import STATE, DemoState
 
-RECIPE = {'configs': {'depth': 'model = 1'}, 'processes': 2, 'train': 8, 'val': 4}
+RECIPE = {'configs': {'depth': {'model': 1}}, 'jobs': 2, 'train': 8, 'val': 4}
 
 
 def test_demo_state__saved_and_opened__is_the_same(tmp_path):

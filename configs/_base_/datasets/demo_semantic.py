@@ -14,7 +14,7 @@ scale = (256, 256)  # the scenes' own size
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadAnnotations', imdecode_backend='cv2'),
     dict(type='Resize', scale=scale),
     # Three quarters of a scene are floor, wall and rug, which are soon learned.
     dict(type='RandomCrop', crop_size=(128, 128), cat_max_ratio=0.6),
@@ -27,7 +27,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadAnnotations', imdecode_backend='cv2'),
     dict(type='PackSegInputs'),
 ]
 # No worker processes: on two cores they would only take turns with the training.

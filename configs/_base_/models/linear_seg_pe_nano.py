@@ -49,5 +49,5 @@ model = dict(
         for index in (1, 3)
     ],
     train_cfg={},
-    test_cfg=dict(mode='slide', crop_size=crop_size, stride=(40, 40)),
+    test_cfg=dict(mode='slide', crop_size=crop_size, stride=(26, 26)),
 )
