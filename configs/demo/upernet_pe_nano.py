@@ -1,11 +1,9 @@
 """UPerNet on four layers of the encoder that linear_seg_pe_nano has trained.
 
 Train that one first: convolutions are slow to teach an encoder classes.
-Command: pe-mm train configs/demo/upernet_pe_nano.py, or on two processes as README.md
-says.
-Cost: 3 minutes on 2 CPU cores.
-Result: mIoU 53.3, mAcc 64.5, aAcc 87.9 (200 scenes, seed 0), from an encoder of 12
-epochs instead of 22.
+Command: pe-mm train configs/demo/upernet_pe_nano.py
+Cost: 4 minutes on one CPU core, and a fifth of another.
+Result: mIoU 66.4, mAcc 76.5, aAcc 91.4 (200 scenes, seed 0).
 """
 
 _base_ = [
@@ -20,7 +18,6 @@ trained_encoder = dict(
     prefix='backbone.',
 )
 model = dict(backbone=dict(init_cfg=trained_encoder))
-train_dataloader = dict(batch_size=16, num_workers=1, persistent_workers=True)
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 # A rate at which the encoder keeps what it knows; 2e-3 for the head.

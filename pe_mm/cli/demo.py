@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-HELP = 'make scenes, train models on them, show their predictions (11 minutes)'
+HELP = 'make scenes, train models on them, show their predictions (9 minutes)'
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 TASKS = ('detection', 'segmentation', 'depth')
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=TASKS,
         default=list(TASKS),
-        help='what to train, 1 to 6 minutes each (default: all)',
+        help='what to train, 2 to 8 minutes each (default: all)',
     )
     parser.add_argument(
         '--train', type=int, default=2000, help='training scenes (default: %(default)s)'
@@ -90,7 +90,6 @@ def run(args: argparse.Namespace) -> int:
         drop_folder(args.work_dir)
     recipe = {
         'configs': {task: cfg.to_dict() for task, cfg in configs.items()},
-        'jobs': jobs,
         'train': args.train,
         'val': args.val,
     }

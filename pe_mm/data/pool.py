@@ -42,7 +42,7 @@ def run_all(
     context = multiprocessing.get_context('spawn')
     with (
         one_thread_each(),
-        ProcessPoolExecutor(workers, context, _die_with_parent) as pool,
+        ProcessPoolExecutor(workers, context, die_with_parent) as pool,
     ):
         futures = [pool.submit(job, item) for item in items]
         try:
@@ -81,10 +81,10 @@ def one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """End this process when its parent is gone, even if that was killed.
 
-    Ctrl-C is left to the parent, which lets started jobs finish.
+    Ctrl-C is left to the parent, which lets started jobs finish or ends them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,21 +55,22 @@ def train_and_test(state: DemoState, configs: Mapping[str, Config], jobs: int) -
         jobs: How many train at once, each on its share of the cores.
 
     Raises:
-        ChildProcessError: A training failed; with the last lines that it wrote.
+        ChildProcessError: A training failed; its last lines are on stderr then.
         CheckpointError: A trained checkpoint is not there any more.
     """
     threads = torch.get_num_threads()
     tested = {}
-    with ExitStack() as stack:
-        stack.callback(torch.set_num_threads, threads)
+    try:
         trained = train(state, configs, jobs, max(1, available_cores() // jobs))
-        stack.enter_context(closing(trained))
-        for name, others in trained:
-            torch.set_num_threads(max(1, threads // (1 + others)))
-            tested[name] = _test(state, name, configs[name], stack)
+        with closing(trained):
+            for name, others in trained:
+                torch.set_num_threads(max(1, threads // (1 + others)))
+                tested[name] = _test(state, name, configs[name], jobs)
+    finally:
         torch.set_num_threads(threads)
-        for name in [name for name in configs if name not in tested]:
-            tested[name] = _test(state, name, configs[name], stack)
+    for name in configs:
+        if name not in tested:  # Trained by a demo that was interrupted.
+            tested[name] = _test(state, name, configs[name], jobs)
     _leave_report(state, [tested[name] for name in configs])
 
 
@@ -82,24 +83,30 @@ class _Tested(NamedTuple):
     row: dict[str, Any]
 
 
-def _test(state: DemoState, name: str, cfg: Config, stack: ExitStack) -> _Tested:
+def _test(state: DemoState, name: str, cfg: Config, jobs: int) -> _Tested:
     checkpoint = find_resumable_checkpoint(cfg.work_dir)
     if checkpoint is None:
         raise CheckpointError(
             f'{cfg.work_dir} has lost its checkpoint; start again with --redo'
         )
     task = TASKS[name]
-    # mmengine's loggers keep the stream of their beginning, so it must stay open.
-    console = stack.enter_context((Path(cfg.work_dir) / CONSOLE).open('a'))
-    with redirect_stdout(console), redirect_stderr(console):
+    with (
+        (Path(cfg.work_dir) / CONSOLE).open('a') as console,
+        redirect_stdout(console),
+        redirect_stderr(console),
+    ):
         runner = build_runner(cfg, 'test')
         runner.load_checkpoint(str(checkpoint), strict=True)
         values = runner.test()
         panels = draw_scenes(runner, task, _PICTURES)
+        # They would go on writing to the console.
+        for handler in list(runner.logger.handlers):
+            runner.logger.removeHandler(handler)
+            handler.close()
     metrics = {what: float(values[key]) for what, key in task.metrics.items()}
     print(f'[{name}] tested: {_describe(metrics)}', flush=True)
     draw_loss_curve(read_scalars(cfg.work_dir), Path(cfg.work_dir) / LOSS_CURVE)
-    row = _results_row(state, task, cfg, checkpoint) | {'metrics': metrics}
+    row = _results_row(state, task, cfg, jobs, checkpoint) | {'metrics': metrics}
     return _Tested(name, metrics, panels, row)
 
 
@@ -122,7 +129,7 @@ def _describe(metrics: Mapping[str, float]) -> str:
 
 
 def _results_row(
-    state: DemoState, task: DemoTask, cfg: Config, checkpoint: Path
+    state: DemoState, task: DemoTask, cfg: Config, jobs: int, checkpoint: Path
 ) -> dict[str, Any]:
     return {
         'task': f'demo {task.name}',
@@ -131,7 +138,7 @@ def _results_row(
         'backbone': cfg.model.backbone.to_dict(),
         'seed': cfg.randomness.seed,
         'epochs': read_training_checkpoint(checkpoint)['meta']['epoch'],
-        'trained_at_once': state.recipe['jobs'],
+        'trained_at_once': jobs,
         'training_scenes': cfg.train_dataloader.dataset.get('indices')
         or state.recipe['train'],
         'training_seconds': round(state.seconds[task.name], 1),

@@ -35,6 +35,8 @@ class DemoState:
         Raises:
             ValueError: The folder holds a demo of another recipe, or something else.
         """
+        # As it is read again: tuples are lists.
+        recipe = json.loads(json.dumps(recipe))
         path = work_dir / STATE
         if not path.is_file():
             # A state that was killed before it was whole is no one's work.
@@ -46,7 +48,7 @@ class DemoState:
                 )
             return cls(work_dir, recipe)
         state = cls(work_dir, **json.loads(path.read_text()))
-        if state.recipe != json.loads(json.dumps(recipe)):
+        if state.recipe != recipe:
             changed = [key for key in recipe if state.recipe.get(key) != recipe[key]]
             raise ValueError(
                 f'{work_dir} holds a demo that differs in {", ".join(changed)}; '

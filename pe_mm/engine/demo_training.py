@@ -1,22 +1,18 @@
 """The trainings of `pe-mm demo`: several at once, each in a process of its own."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
+import threading
 import time
-import traceback
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from torch.multiprocessing import (
-    ProcessContext,
-    ProcessExitedException,
-    start_processes,
-)
 
-from pe_mm.data.pool import one_thread_each
+from pe_mm.data.pool import die_with_parent, one_thread_each
 
 from .demo_state import DemoState
 from .resuming import find_resumable_checkpoint
@@ -28,15 +24,6 @@ CONSOLE = 'console.log'
 _LONGEST_FIRST = ('segmentation', 'detection', 'depth')
 _SECONDS_BETWEEN_LINES = 20
 _LAST_LINES = 12
-
-# What every training imports, which takes as long as a hundred of its steps.
-_IMPORTED_ONCE = (
-    'pe_mm.engine',
-    'mmdet.datasets',
-    'mmdet.models',
-    'mmseg.datasets',
-    'mmseg.models',
-)
 
 
 def train(
@@ -56,19 +43,19 @@ def train(
 
     Yields:
         The task that is trained, and the number of those that go on meanwhile. They are
-        ended when the iterator is closed.
+        ended when the generator is closed.
 
     Raises:
-        ChildProcessError: A training failed; with the last lines that it wrote.
+        ChildProcessError: A training failed; its last lines are on stderr then.
     """
-    waiting = [
-        task for task in _LONGEST_FIRST if task in configs and task not in state.seconds
-    ]
+    waiting = [task for task in configs if task not in state.seconds]
+    waiting.sort(key=_LONGEST_FIRST.index)
+    _import_once(configs)
     running: dict[str, _Training] = {}
     next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
     try:
         while waiting or running:
-            ended = [task for task, one in running.items() if one.has_ended()]
+            ended = [task for task, one in running.items() if one.check_ended()]
             for task in ended:
                 state.seconds[task] = running.pop(task).seconds
                 state.save()
@@ -76,73 +63,105 @@ def train(
             while waiting and len(running) < jobs:
                 task = waiting.pop(0)
                 running[task] = _Training(state, task, configs[task], threads)
+                running[task].start()
             for task in ended:
                 yield task, len(running)
             if running and time.monotonic() > next_line:
-                print(
-                    '      ' + '; '.join(one.progress for one in running.values()),
-                    flush=True,
-                )
+                reports = [one.describe() for one in running.values()]
+                print('      ' + '; '.join(reports), flush=True)
                 next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
             time.sleep(0.2)
     finally:
-        for one in running.values():
-            one.end()
+        started = [one.process for one in running.values() if one.process.pid]
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.join()
+
+
+def _import_once(configs: Mapping[str, Config]) -> None:
+    """Let trainings be forked from a process that has imported what they need.
+
+    Imports take as long as a hundred steps. That process computes nothing, as threads
+    that compute would not survive in a fork.
+    """
+    scopes = {cfg.default_scope for cfg in configs.values()}
+    packages = [
+        f'{scope}.{part}' for scope in scopes for part in ('datasets', 'models')
+    ]
+    multiprocessing.set_forkserver_preload(['pe_mm.engine', *packages])
 
 
 class _Training:
-    """A training that runs."""
+    """A training in a process of its own.
+
+    Args:
+        state: Is told if the training was begun before, and saved.
+        task: What it is called.
+        cfg: Its config.
+        threads: That it computes on.
+    """
 
     def __init__(self, state: DemoState, task: str, cfg: Config, threads: int) -> None:
         self._task = task
         self._epochs = cfg.train_cfg.max_epochs
         self._work_dir = Path(cfg.work_dir)
-        self._start = self._end = time.monotonic()
-        begun = self._work_dir.is_dir() and find_resumable_checkpoint(self._work_dir)
-        if begun and task not in state.resumed:
+        if (
+            any(self._work_dir.glob('*.pth'))
+            and find_resumable_checkpoint(self._work_dir) is not None
+            and task not in state.resumed
+        ):
             state.resumed.append(task)
         state.save()
-        trained = cfg.copy()
+        cfg = cfg.copy()
         # Tested afterwards.
-        trained.val_cfg = trained.val_dataloader = trained.val_evaluator = None
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         self._work_dir.mkdir(exist_ok=True)
-        trained.dump(self._work_dir / CONFIG)
-        print(f'[{task}] training, log in {self._work_dir}', flush=True)
-        # The trainings of a demo are forked from one process that computes nothing.
-        multiprocessing.set_forkserver_preload(list(_IMPORTED_ONCE))
+        cfg.dump(self._work_dir / CONFIG)
+        self.process = multiprocessing.get_context('forkserver').Process(
+            target=_train_process, args=(threads, self._work_dir)
+        )
+
+    def start(self) -> None:
+        """Start the process."""
+        print(f'[{self._task}] training, log in {self._work_dir}', flush=True)
+        self._start = self._end = time.monotonic()
+        # What the trainings are forked from takes its environment from the first.
         with one_thread_each():
-            self._process: ProcessContext = start_processes(
-                _train_process,
-                args=(threads, str(self._work_dir)),
-                join=False,
-                start_method='forkserver',
-            )
+            self.process.start()
+        threading.Thread(target=self._note_end, daemon=True).start()
 
-    def has_ended(self) -> bool:
-        try:
-            ended = self._process.join(timeout=0)
-        except ProcessExitedException as error:
-            path = self._work_dir / CONSOLE
-            last = path.read_text(errors='replace').splitlines()[-_LAST_LINES:]
-            raise ChildProcessError(
-                '\n'.join([f'the training of {self._task} failed:', *last])
-                + f'\n(all that it wrote is in {path}); mend it and start the demo '
-                'again, it goes on there'
-            ) from error
+    def _note_end(self) -> None:
+        multiprocessing.connection.wait([self.process.sentinel])
         self._end = time.monotonic()
-        return bool(ended)
 
-    def end(self) -> None:
-        for process in self._process.processes:
-            process.terminate()
-            process.join()
+    def check_ended(self) -> bool:
+        """Tell whether the training is complete.
+
+        Raises:
+            ChildProcessError: It failed; its last lines are on stderr then.
+        """
+        code = self.process.exitcode
+        if code:
+            console = self._work_dir / CONSOLE
+            if console.is_file():
+                lines = console.read_text(errors='replace').splitlines()
+                print(*lines[-_LAST_LINES:], sep='\n', file=sys.stderr)
+            how = f'exit status {code}' if code > 0 else f'signal {-code}'
+            raise ChildProcessError(
+                f'the training of {self._task} failed ({how}); it wrote the above, all '
+                f'of it is in {console}; mend it and start the demo again, it goes on '
+                'there'
+            )
+        return code == 0
 
     @property
     def seconds(self) -> float:
+        """What it took, once it has ended."""
         return self._end - self._start
 
-    @property
-    def progress(self) -> str:
+    def describe(self) -> str:
+        """Say how far it is."""
         rows = read_scalars(self._work_dir)
         if not rows:
             return f'{self._task} starts'
@@ -150,20 +169,14 @@ class _Training:
         return f'{self._task}: epoch {epoch:.0f} of {self._epochs}, loss {loss:.2f}'
 
 
-def _train_process(_rank: int, threads: int, work_dir: str) -> None:
+def _train_process(threads: int, work_dir: Path) -> None:
     """Train as `pe-mm train` does, with all that it writes in a file."""
-    with Path(work_dir, CONSOLE).open('a', buffering=1) as console:
+    die_with_parent()
+    with (work_dir / CONSOLE).open('a') as console:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
             os.dup2(console.fileno(), stream.fileno())
     torch.set_num_threads(threads)
     from pe_mm.cli.main import main
 
-    config = str(Path(work_dir, CONFIG))
-    try:
-        code = main(['train', config, '--resume', '--work-dir', work_dir])
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    if code:
-        raise SystemExit(code)
+    words = ['--resume', '--launcher', 'none', '--work-dir', str(work_dir)]
+    sys.exit(main(['train', str(work_dir / CONFIG), *words]))

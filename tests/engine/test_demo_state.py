@@ -6,7 +6,7 @@ import pytest
 
 from pe_mm.engine.demo_state import STATE, DemoState
 
-RECIPE = {'configs': {'depth': {'model': 1}}, 'jobs': 2, 'train': 8, 'val': 4}
+RECIPE = {'configs': {'depth': {'sizes': [8, 8]}}, 'train': 8, 'val': 4}
 
 
 def test_demo_state__saved_and_opened__is_the_same(tmp_path):
@@ -33,6 +33,15 @@ def test_demo_state__other_recipe__names_what_differs(tmp_path):
 
     with pytest.raises(ValueError, match='differs in train; replace it with --redo'):
         DemoState.open(tmp_path, {**RECIPE, 'train': 9})
+
+
+def test_demo_state__tuples_in_the_recipe__are_the_lists_that_were_saved(tmp_path):
+    recipe = {**RECIPE, 'configs': {'depth': {'sizes': (8, 8)}}}
+    DemoState.open(tmp_path, recipe).save()
+
+    assert DemoState.open(tmp_path, recipe).recipe == RECIPE
+    with pytest.raises(ValueError, match='differs in val; replace'):
+        DemoState.open(tmp_path, {**recipe, 'val': 5})
 
 
 def test_demo_state__foreign_folder__is_left_alone(tmp_path):
