@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--jobs',
         type=int,
-        help='trainings at once, each on its share of the cores (default: one per '
-        'core, or per task)',
+        help='trainings at once, each on its share of the cores (default: as many as '
+        'there are cores, at most one per task)',
     )
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument(

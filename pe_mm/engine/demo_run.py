@@ -16,7 +16,6 @@ from mmengine.runner import Runner
 from pe_mm.checkpoints import CheckpointError
 from pe_mm.checkpoints.writing import atomic_file
 from pe_mm.data import make_demo_data
-from pe_mm.data.pool import available_cores
 from pe_mm.data.progress import TenthPrinter
 from pe_mm.data.storage import encode_png, write_bytes
 from pe_mm.installed import collect_versions
@@ -58,10 +57,11 @@ def train_and_test(state: DemoState, configs: Mapping[str, Config], jobs: int) -
         ChildProcessError: A training failed; its last lines are on stderr then.
         CheckpointError: A trained checkpoint is not there any more.
     """
+    # As many as there are cores, or as OMP_NUM_THREADS says.
     threads = torch.get_num_threads()
     tested = {}
     try:
-        trained = train(state, configs, jobs, max(1, available_cores() // jobs))
+        trained = train(state, configs, jobs, max(1, threads // jobs))
         with closing(trained):
             for name, others in trained:
                 torch.set_num_threads(max(1, threads // (1 + others)))

@@ -72,11 +72,21 @@ def train(
                 next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
             time.sleep(0.2)
     finally:
-        started = [one.process for one in running.values() if one.process.pid]
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.join()
+        _end_all(state, running)
+
+
+def _end_all(state: DemoState, running: 'Mapping[str, _Training]') -> None:
+    """End what still trains; what has just ended by itself is not lost."""
+    for task, one in running.items():
+        if one.process.pid is None:
+            continue
+        if one.process.exitcode == 0:
+            state.seconds[task] = one.seconds
+            state.save()
+        one.process.terminate()
+    for one in running.values():
+        if one.process.pid is not None:
+            one.process.join()
 
 
 def _import_once(configs: Mapping[str, Config]) -> None:
@@ -126,10 +136,14 @@ class _Training:
         """Start the process."""
         print(f'[{self._task}] training, log in {self._work_dir}', flush=True)
         self._start = self._end = time.monotonic()
-        # What the trainings are forked from takes its environment from the first.
+        console = self._work_dir / CONSOLE
+        self._written = console.stat().st_size if console.is_file() else 0
+        # The process that trainings are forked from keeps the environment of its start,
+        # which is the first training's.
         with one_thread_each():
             self.process.start()
-        threading.Thread(target=self._note_end, daemon=True).start()
+        self._watcher = threading.Thread(target=self._note_end, daemon=True)
+        self._watcher.start()
 
     def _note_end(self) -> None:
         multiprocessing.connection.wait([self.process.sentinel])
@@ -144,20 +158,21 @@ class _Training:
         code = self.process.exitcode
         if code:
             console = self._work_dir / CONSOLE
-            if console.is_file():
-                lines = console.read_text(errors='replace').splitlines()
-                print(*lines[-_LAST_LINES:], sep='\n', file=sys.stderr)
+            written = console.read_bytes() if console.is_file() else b''
+            lines = written[self._written :].decode(errors='replace').splitlines()
+            print(*lines[-_LAST_LINES:], sep='\n', file=sys.stderr)
             how = f'exit status {code}' if code > 0 else f'signal {-code}'
             raise ChildProcessError(
-                f'the training of {self._task} failed ({how}); it wrote the above, all '
-                f'of it is in {console}; mend it and start the demo again, it goes on '
-                'there'
+                f'the training of {self._task} failed ({how}); its last lines are '
+                f'above, all are in {console}; correct the cause and start the demo '
+                'again: it continues from the last checkpoint'
             )
         return code == 0
 
     @property
     def seconds(self) -> float:
         """What it took, once it has ended."""
+        self._watcher.join()
         return self._end - self._start
 
     def describe(self) -> str:

@@ -1,9 +1,11 @@
 """`pe-mm demo` on a few scenes: what it leaves, continues and refuses."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -94,7 +96,9 @@ def test_demo__interrupted_before_the_tests__continues_there(finished, capsys):
     assert main(words(finished)) == 0
 
     assert 'training, log' not in capsys.readouterr().out
-    assert json.loads(state_file.read_text())['metrics'] == state['metrics']
+    metrics = json.loads(state_file.read_text())['metrics']
+    for task in TASKS:  # Tested on more threads now.
+        assert metrics[task] == pytest.approx(state['metrics'][task], rel=1e-3)
     assert checkpoint.stat().st_mtime_ns == trained
 
 
@@ -112,21 +116,28 @@ def test_demo__no_training_at_once__is_one_message(tmp_path, capsys):
 
 
 @slow
-@pytest.mark.skipif(not Path('/proc').is_dir(), reason='looks for processes in /proc')
+@pytest.mark.skipif(
+    not Path(f'/proc/{os.getpid()}/task/{os.getpid()}/children').is_file(),
+    reason='finds processes in /proc',
+)
 def test_demo__killed_in_a_training__leaves_none_and_continues(finished, capsys):
     work = finished / 'killed'
     arguments = [*words(finished), 'train_cfg.max_epochs=10']
     arguments[arguments.index('--work-dir') + 1] = str(work)
     demo = subprocess.Popen([sys.executable, '-m', 'pe_mm', *arguments])
     try:
-        wait_for(lambda: list(work.glob('*/epoch_1.pth')), seconds=120)
+        wait_for(
+            lambda: list(work.glob('*/epoch_*.pth')) or demo.poll() is not None,
+            seconds=600,
+        )
         trainings = descendants(demo.pid)
-        assert len(trainings) >= 2
+        # With multiprocessing's own two, what they are forked from and its tracker.
+        assert len(trainings) >= 4
     finally:
         demo.kill()
         demo.wait()
 
-    wait_for(lambda: not any(is_running(pid) for pid in trainings), seconds=30)
+    wait_for(lambda: not any(is_running(pid) for pid in trainings), seconds=60)
     assert not list(work.glob('*/epoch_10.pth'))
     begun = {path.parent.name for path in work.glob('*/epoch_*.pth')}
     assert main(arguments) == 0
@@ -149,8 +160,9 @@ def wait_for(condition, seconds):
 def descendants(pid):
     """Find the processes that a process has started, and theirs."""
     children = []
-    for task in Path(f'/proc/{pid}/task').iterdir():
-        children += [int(word) for word in (task / 'children').read_text().split()]
+    with suppress(OSError):  # It has ended.
+        for task in Path(f'/proc/{pid}/task').iterdir():
+            children += [int(word) for word in (task / 'children').read_text().split()]
     return children + [found for child in children for found in descendants(child)]
 
 

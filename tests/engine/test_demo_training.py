@@ -19,6 +19,13 @@ def state(tmp_path):
     return DemoState(tmp_path / 'work', {})
 
 
+@pytest.fixture(autouse=True)
+def _no_process_is_left():
+    before = multiprocessing.active_children()
+    yield
+    assert set(multiprocessing.active_children()) <= set(before)
+
+
 @pytest.fixture
 def configs(tmp_path):
     """Configs of the shortest and of an endless training."""
@@ -39,9 +46,8 @@ def test_train__closed__ends_the_trainings(state, configs):
     assert next(trainings) == ('depth', 1)
     trainings.close()
 
-    assert multiprocessing.active_children() == []
     assert state.seconds.keys() == {'depth'}
-    assert 2 < state.seconds['depth'] < 120
+    assert state.seconds['depth'] > 0
     assert (state.work_dir / 'depth' / 'epoch_1.pth').is_file()
 
 
@@ -54,5 +60,4 @@ def test_train__one_fails__says_why_and_ends_the_others(state, configs, capfd):
     assert 'the training of depth failed (exit status ' in str(caught.value)
     assert str(state.work_dir / 'depth' / 'console.log') in str(caught.value)
     assert 'Invalid learning rate: -1' in capfd.readouterr().err
-    assert multiprocessing.active_children() == []
     assert state.seconds == {}
