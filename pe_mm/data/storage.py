@@ -90,11 +90,12 @@ def remove_leftovers(root: Path) -> None:
     """Delete the temporary files of a run that was killed."""
     for path in root.rglob('.*.tmp'):
         process = path.name.rsplit('.', 2)[-2]
-        if process.isdigit() and not _is_running(int(process)):
+        if process.isdigit() and not is_running(int(process)):
             path.unlink(missing_ok=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Tell whether a process number belongs to a process that has not ended."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -57,13 +57,10 @@ def train(
         while waiting or running:
             ended = [task for task, one in running.items() if one.check_ended()]
             for task in ended:
-                state.seconds[task] = running.pop(task).seconds
-                state.save()
-                print(f'[{task}] trained in {state.seconds[task]:.0f} s', flush=True)
+                _record(state, task, running.pop(task))
             while waiting and len(running) < jobs:
                 task = waiting.pop(0)
                 running[task] = _Training(state, task, configs[task], threads)
-                running[task].start()
             for task in ended:
                 yield task, len(running)
             if running and time.monotonic() > next_line:
@@ -72,21 +69,18 @@ def train(
                 next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
             time.sleep(0.2)
     finally:
-        _end_all(state, running)
-
-
-def _end_all(state: DemoState, running: 'Mapping[str, _Training]') -> None:
-    """End what still trains; what has just ended by itself is not lost."""
-    for task, one in running.items():
-        if one.process.pid is None:
-            continue
-        if one.process.exitcode == 0:
-            state.seconds[task] = one.seconds
-            state.save()
-        one.process.terminate()
-    for one in running.values():
-        if one.process.pid is not None:
+        for one in running.values():
+            one.process.terminate()
+        for task, one in running.items():
             one.process.join()
+            if one.process.exitcode == 0:  # It ended while another was tested.
+                _record(state, task, one)
+
+
+def _record(state: DemoState, task: str, training: '_Training') -> None:
+    state.seconds[task] = training.seconds
+    state.save()
+    print(f'[{task}] trained in {training.seconds:.0f} s', flush=True)
 
 
 def _import_once(configs: Mapping[str, Config]) -> None:
@@ -103,7 +97,7 @@ def _import_once(configs: Mapping[str, Config]) -> None:
 
 
 class _Training:
-    """A training in a process of its own.
+    """A training that goes on in a process of its own.
 
     Args:
         state: Is told if the training was begun before, and saved.
@@ -128,16 +122,13 @@ class _Training:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         self._work_dir.mkdir(exist_ok=True)
         cfg.dump(self._work_dir / CONFIG)
+        console = self._work_dir / CONSOLE
+        self._written = console.stat().st_size if console.is_file() else 0
+        print(f'[{task}] training, log in {self._work_dir}', flush=True)
+        self._start = time.monotonic()
         self.process = multiprocessing.get_context('forkserver').Process(
             target=_train_process, args=(threads, self._work_dir)
         )
-
-    def start(self) -> None:
-        """Start the process."""
-        print(f'[{self._task}] training, log in {self._work_dir}', flush=True)
-        self._start = self._end = time.monotonic()
-        console = self._work_dir / CONSOLE
-        self._written = console.stat().st_size if console.is_file() else 0
         # The process that trainings are forked from keeps the environment of its start,
         # which is the first training's.
         with one_thread_each():

@@ -14,6 +14,7 @@ import torch
 
 from pe_mm.cli.demo import TASKS, demo_config
 from pe_mm.cli.main import COMMANDS, build_parser, main
+from pe_mm.data.storage import is_running
 
 # Making scenes, training and testing in new processes take half a minute.
 slow = pytest.mark.slow
@@ -96,9 +97,7 @@ def test_demo__interrupted_before_the_tests__continues_there(finished, capsys):
     assert main(words(finished)) == 0
 
     assert 'training, log' not in capsys.readouterr().out
-    metrics = json.loads(state_file.read_text())['metrics']
-    for task in TASKS:  # Tested on more threads now.
-        assert metrics[task] == pytest.approx(state['metrics'][task], rel=1e-3)
+    assert json.loads(state_file.read_text())['metrics'] == state['metrics']
     assert checkpoint.stat().st_mtime_ns == trained
 
 
@@ -164,11 +163,3 @@ def descendants(pid):
         for task in Path(f'/proc/{pid}/task').iterdir():
             children += [int(word) for word in (task / 'children').read_text().split()]
     return children + [found for child in children for found in descendants(child)]
-
-
-def is_running(pid):
-    try:
-        status = Path(f'/proc/{pid}/stat').read_text()
-    except OSError:
-        return False
-    return status.rpartition(') ')[2][0] != 'Z'
